@@ -1,0 +1,242 @@
+"""Everything that can be refused, each with its stable code; the HTTP status is the code's first three digits.
+
+    RegistryError
+    ├── NotFound                  SubjectNotFound 40401, VersionNotFound 40402, SchemaNotFound 40403,
+    │                             SubjectConfigNotFound 40408, SubjectModeNotFound 40409, AssociationNotFound 40410,
+    │                             RouteNotFound 404
+    ├── DeleteOutOfOrder          SubjectSoftDeleted 40404, SubjectNotSoftDeleted 40405,
+    │                             VersionSoftDeleted 40406, VersionNotSoftDeleted 40407
+    ├── IncompatibleSchema 40901
+    ├── Refused                   InvalidSchema 42201, InvalidVersion 42202, InvalidCompatibility 42203,
+    │                             InvalidMode 42204, OperationNotPermitted 42205, ReferenceExists 42206,
+    │                             IdDoesNotMatch 42207, InvalidSubject 42208, SchemaTooLarge 42209,
+    │                             InvalidRuleSet 42210, ContextNotEmpty 42211, InvalidAssociation 42212
+    ├── BadRequest 400, EmptyBody 422, MethodNotAllowed 405, NotAcceptable 406, TooLarge 413, UnsupportedMediaType 415
+    └── StoreFailed 50001, TimedOut 50002
+
+Codes are Confluent's (rest-api section 2). Refuses to know HTTP: a transport translates once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from llm_schema_registry.model import Report
+
+
+class RegistryError(Exception):
+    """Base of all refusals. `str(error)` is the message that a caller may see."""
+
+    code: ClassVar[int]
+
+    @property
+    def http_status(self) -> int:
+        """The first three digits of the code."""
+        return int(str(self.code)[:3])
+
+
+class NotFound(RegistryError):
+    """Something that was named does not exist."""
+
+
+class RouteNotFound(NotFound):
+    code = 404
+
+    def __init__(self) -> None:
+        super().__init__("HTTP 404 Not Found")
+
+
+class SubjectNotFound(NotFound):
+    code = 40401
+
+    def __init__(self, subject: object) -> None:
+        super().__init__(f"Subject '{subject}' not found.")
+
+
+class VersionNotFound(NotFound):
+    code = 40402
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"Version {version} not found.")
+
+
+class SchemaNotFound(NotFound):
+    code = 40403
+
+    def __init__(self, which: object = None) -> None:
+        super().__init__("Schema not found" if which is None else f"Schema {which} not found")
+
+
+class SubjectConfigNotFound(NotFound):
+    code = 40408
+
+    def __init__(self, subject: object) -> None:
+        super().__init__(f"Subject '{subject}' does not have subject-level compatibility configured")
+
+
+class SubjectModeNotFound(NotFound):
+    code = 40409
+
+    def __init__(self, subject: object) -> None:
+        super().__init__(f"Subject '{subject}' does not have subject-level mode configured")
+
+
+class AssociationNotFound(NotFound):
+    code = 40410
+
+    def __init__(self, resource: object) -> None:
+        super().__init__(f"No association found for resource '{resource}'")
+
+
+class DeleteOutOfOrder(RegistryError):
+    """Soft and permanent delete come in that order, once each."""
+
+
+class SubjectSoftDeleted(DeleteOutOfOrder):
+    code = 40404
+
+    def __init__(self, subject: object) -> None:
+        super().__init__(f"Subject '{subject}' was soft deleted. Set permanent=true to delete permanently")
+
+
+class SubjectNotSoftDeleted(DeleteOutOfOrder):
+    code = 40405
+
+    def __init__(self, subject: object) -> None:
+        super().__init__(f"Subject '{subject}' was not deleted first before being permanently deleted")
+
+
+class VersionSoftDeleted(DeleteOutOfOrder):
+    code = 40406
+
+    def __init__(self, subject: object, version: int) -> None:
+        super().__init__(
+            f"Subject '{subject}' Version {version} was soft deleted. Set permanent=true to delete permanently"
+        )
+
+
+class VersionNotSoftDeleted(DeleteOutOfOrder):
+    code = 40407
+
+    def __init__(self, subject: object, version: int) -> None:
+        super().__init__(
+            f"Subject '{subject}' Version {version} was not deleted first before being permanently deleted"
+        )
+
+
+class IncompatibleSchema(RegistryError):
+    """A schema would break readers; `report` says how."""
+
+    code = 40901
+
+    def __init__(self, subject: object, report: Report) -> None:
+        self.report = report
+        details = ", ".join(report.messages)
+        super().__init__(
+            "Schema being registered is incompatible with an earlier schema for subject "
+            f'"{subject}", details: [{details}]'
+        )
+
+
+class Refused(RegistryError):
+    """The request is well formed, but what it asks for is not allowed or makes no sense."""
+
+
+class InvalidSchema(Refused):
+    code = 42201
+
+
+class InvalidVersion(Refused):
+    code = 42202
+
+    def __init__(self, token: object) -> None:
+        super().__init__(
+            f"The specified version '{token}' is not a valid version id. Allowed values are between [1, 2^31-1] and "
+            'the string "latest"'
+        )
+
+
+class InvalidCompatibility(Refused):
+    code = 42203
+
+
+class InvalidMode(Refused):
+    code = 42204
+
+
+class OperationNotPermitted(Refused):
+    code = 42205
+
+
+class ReferenceExists(Refused):
+    code = 42206
+
+
+class IdDoesNotMatch(Refused):
+    code = 42207
+
+
+class InvalidSubject(Refused):
+    code = 42208
+
+
+class SchemaTooLarge(Refused):
+    code = 42209
+
+
+class InvalidRuleSet(Refused):
+    code = 42210
+
+
+class ContextNotEmpty(Refused):
+    code = 42211
+
+    def __init__(self, context: str) -> None:
+        super().__init__(f"The specified context '{context}' is not empty.")
+
+
+class InvalidAssociation(Refused):
+    code = 42212
+
+
+class BadRequest(RegistryError):
+    code = 400
+
+
+class EmptyBody(RegistryError):
+    code = 422
+
+
+class MethodNotAllowed(RegistryError):
+    code = 405
+
+    def __init__(self, allowed: tuple[str, ...] = ()) -> None:
+        self.allowed = allowed
+        super().__init__("HTTP 405 Method Not Allowed")
+
+
+class NotAcceptable(RegistryError):
+    code = 406
+
+    def __init__(self) -> None:
+        super().__init__("HTTP 406 Not Acceptable")
+
+
+class TooLarge(RegistryError):
+    code = 413
+
+
+class UnsupportedMediaType(RegistryError):
+    code = 415
+
+    def __init__(self) -> None:
+        super().__init__("HTTP 415 Unsupported Media Type")
+
+
+class StoreFailed(RegistryError):
+    code = 50001
+
+
+class TimedOut(RegistryError):
+    code = 50002

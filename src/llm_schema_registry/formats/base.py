@@ -1,0 +1,141 @@
+"""What a schema format is: the two Protocols that a format folder implements, and the row of a kinds table.
+
+Refuses to know any concrete format, where schemas are stored, or which compatibility level is in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from llm_schema_registry.model import CompatibilityPolicy, Difference, EntityTags
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """A row of a kinds table: one kind of difference between reader and writer.
+
+    `id` is stable and never renamed. `breaks` is the judgement under STRICT, `breaks_lenient` under LENIENT.
+    `wording` is our sentence, with the placeholders `{path}`, `{info}`, `{reader}` and `{writer}` filled by
+    `str.replace`, never by a format string (a `%` or `{` in a user's name must not matter). `remedy` says what the
+    author can do about a breaking difference; it is empty for kinds that never break.
+    """
+
+    id: str
+    breaks: bool
+    breaks_lenient: bool
+    wording: str
+    remedy: str = ""
+
+
+class ResolvedReference(msgspec.Struct, frozen=True):
+    """A reference with the text it stands for.
+
+    `name` is what the referring text calls it (Avro full name, Protobuf import path, JSON `$ref` URL).
+    `is_direct` is false for a reference of a reference.
+    """
+
+    name: str
+    subject: str
+    version: int
+    text: str
+    is_direct: bool = True
+
+
+class Parsed(Protocol):
+    """A schema that was understood. Immutable; safe to share between threads."""
+
+    @property
+    def canonical(self) -> str:
+        """The text that is stored: parsed and written again, compact (rest-api section 8, "Stored always").
+
+        Parsing it again with the same references gives an equal canonical text.
+        """
+
+    @property
+    def normalized(self) -> str:
+        """The text stored under `normalize=true` (rest-api section 8, second column)."""
+
+    @property
+    def inlined(self) -> str:
+        """A text that is equal for two schemas that differ only in whether a part is inline or by reference.
+
+        Used by lookup's second, format-aware test only; never stored.
+        """
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """Top-level field names (compatibility-rules 1.7), for `validateFields`."""
+
+    @property
+    def reserved_misuse(self) -> str | None:
+        """Why `validateFields` refuses this schema by itself (JSON: a top-level property starting with `$$`), or None."""
+
+    @property
+    def tags(self) -> tuple[EntityTags, ...]:
+        """The tags written inside the text (`confluent:tags`), in document order."""
+
+    def with_tags(self, add: Sequence[EntityTags], remove: Sequence[EntityTags]) -> str:
+        """Return the canonical text with tags added and removed. A path that does not exist raises InvalidSchema."""
+
+    def render(self, style: str) -> str:
+        """Return the text in the `format=` style asked for. An unknown style answers the canonical text."""
+
+    def represent(self, media_type: str, *, pretty: bool) -> bytes:
+        """Return the schema in one of `Format.media_types`. Raises KeyError for another one."""
+
+
+class Format(Protocol):
+    """A schema format: a name, how to parse, how to compare, how to say what was found.
+
+    All functions are synchronous and may take long; callers keep them off the event loop. All are bounded in input
+    size, depth and time and raise nothing but `errors.InvalidSchema` on bad input.
+    """
+
+    @property
+    def schema_type(self) -> str:
+        """The name on the wire, e.g. `AVRO`."""
+
+    @property
+    def media_types(self) -> tuple[str, ...]:
+        """Native media types that `Parsed.represent` can answer; the first is preferred."""
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """Every kind of difference that `diff` can emit, by id."""
+
+    def parse(self, text: str, references: Sequence[ResolvedReference] = (), *, is_new: bool = True) -> Parsed:
+        """Understand a schema or raise InvalidSchema naming the place and the mend.
+
+        `references` are transitive and topological: each comes after those it depends on; of two equal names the
+        first wins. `is_new=False` drops the checks that apply to new schemas only (compatibility-rules 2.8).
+        """
+
+    def diff(self, reader: Parsed, writer: Parsed, policy: CompatibilityPolicy) -> Sequence[Difference]:
+        """Return all differences found when `reader` reads data of `writer`, allowed ones included, in the order of
+        compatibility-rules. The policy matters only where a verdict on a part steers the comparison (JSON unions).
+        """
+
+    def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
+        """Return the one-line pseudo-object of compatibility-rules 1.8 for a difference."""
+
+
+def breaks(kind: Kind, policy: CompatibilityPolicy) -> bool:
+    """Whether a kind of difference breaks compatibility under a policy (LOGICAL judges natively like STRICT)."""
+    return kind.breaks_lenient if policy is CompatibilityPolicy.LENIENT else kind.breaks
+
+
+def sentence(kind: Kind, difference: Difference, reader_name: str, writer_name: str) -> str:
+    """Fill a kind's wording."""
+    text = kind.wording
+    for placeholder, value in (
+        ("{reader}", reader_name),
+        ("{writer}", writer_name),
+        ("{info}", difference.info),
+        ("{path}", difference.path),
+    ):
+        text = text.replace(placeholder, value)
+    return text
+
+
