@@ -70,7 +70,7 @@ class Parsed(Protocol):
 
     @property
     def reserved_misuse(self) -> str | None:
-        """Why `validateFields` refuses this schema by itself (JSON: a top-level property starting with `$$`), or None."""
+        """Why `validateFields` refuses this schema by itself (JSON: a top-level property starting with `$$`)."""
 
     @property
     def tags(self) -> tuple[EntityTags, ...]:

@@ -1,0 +1,2 @@
+class JsonSchemaFormat:
+    schema_type = "JSON"

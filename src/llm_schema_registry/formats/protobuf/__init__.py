@@ -1,0 +1,2 @@
+class ProtobufFormat:
+    schema_type = "PROTOBUF"
