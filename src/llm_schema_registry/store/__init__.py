@@ -1,0 +1,1 @@
+"""Where subjects, schemas, settings and events live."""
