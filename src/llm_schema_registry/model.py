@@ -254,7 +254,10 @@ class Report(msgspec.Struct, frozen=True):
 class Actor(msgspec.Struct, frozen=True):
     """Who calls. Unauthenticated callers are `anonymous`."""
 
-    name: str = "anonymous"
+    name: str
+
+
+ANONYMOUS = Actor("anonymous")
 
 
 class EventType(StrEnum):

@@ -5,21 +5,20 @@ Refuses to know transports, and what any single use case does.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Concatenate, ParamSpec, TypeVar
 
-from llm_schema_registry.formats.base import Format
 from llm_schema_registry.model import (
+    ANONYMOUS,
     Actor,
     CompatibilityLevel,
     Event,
     EventType,
     Subject,
 )
+from llm_schema_registry.registry.engines import Engines
 from llm_schema_registry.store.base import Store
 
 P = ParamSpec("P")
@@ -49,16 +48,11 @@ class Call:
     """Everything that one call of a use case may touch. `clock` answers milliseconds since the epoch, UTC."""
 
     store: Store
-    formats: Mapping[str, Format]
-    engines: ThreadPoolExecutor
+    engines: Engines
     clock: Callable[[], int]
     policy: Policy = Policy()
-    actor: Actor = Actor()
+    actor: Actor = ANONYMOUS
     request_id: str = ""
-
-    async def compute(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run an engine (parse, diff, render) off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.engines, lambda: function(*args, **kwargs))
 
     def event(
         self,
