@@ -1,0 +1,1 @@
+"""Data contracts: metadata and rule sets that travel with a schema."""

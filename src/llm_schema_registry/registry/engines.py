@@ -1,0 +1,59 @@
+"""Running a format's engine off the event loop, and remembering what was parsed.
+
+Refuses to know rules of formats, and where texts come from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from cachetools import LRUCache
+
+from llm_schema_registry.formats import get_format
+from llm_schema_registry.formats.base import Format, Parsed, ResolvedReference
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_Key = tuple[str, str, tuple[ResolvedReference, ...], bool]
+
+CACHED_CHARACTERS = 16 * 1024 * 1024
+"""Bound of the cache, counted in characters of canonical text; a parsed schema takes several times that."""
+
+
+def _size(parsed: Parsed) -> int:
+    return len(parsed.canonical) + 500
+
+
+class Engines:
+    """The formats with a bounded set of threads and a cache of parsed schemas, keyed by all that parsing depends on."""
+
+    def __init__(self, formats: Mapping[str, Format], threads: int | None = None) -> None:
+        self.formats = formats
+        self._threads = ThreadPoolExecutor(threads or (os.cpu_count() or 1) + 2, thread_name_prefix="engine")
+        self._parsed: LRUCache[_Key, Parsed] = LRUCache(CACHED_CHARACTERS, getsizeof=_size)
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run an engine function in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*args, **kwargs))
+
+    async def parse(
+        self, schema_type: str, text: str, references: Sequence[ResolvedReference] = (), *, is_new: bool = False
+    ) -> Parsed:
+        """Parse, or answer what an equal call parsed before. Raises InvalidSchema."""
+        key = (schema_type, text, tuple(references), is_new)
+        parsed = self._parsed.get(key)
+        if parsed is None:
+            fmt = get_format(self.formats, schema_type)
+            parsed = await self.run(fmt.parse, text, references, is_new=is_new)
+            if _size(parsed) <= CACHED_CHARACTERS // 4:
+                self._parsed[key] = parsed
+        return parsed
+
+    def close(self) -> None:
+        """Let running work finish and stop the threads."""
+        self._threads.shutdown(wait=True, cancel_futures=True)

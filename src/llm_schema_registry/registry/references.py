@@ -1,0 +1,140 @@
+"""References between schemas: pinning, transitive resolution, and who refers to whom.
+
+Refuses to know what a format does with the texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from llm_schema_registry.errors import InvalidSchema, SubjectNotFound, VersionNotFound
+from llm_schema_registry.formats.base import ResolvedReference
+from llm_schema_registry.model import LATEST, Reference, Subject, Version, VersionKey
+from llm_schema_registry.names import parse_subject
+from llm_schema_registry.registry.operation import Call, Permission, operation
+from llm_schema_registry.store.base import Page, Reader, Visibility
+
+MAX_REFERENCES = 2_000
+MAX_CHARACTERS = 32 * 1024 * 1024
+"""Bounds on all texts that one schema reaches, so that a chain or a diamond of references stays cheap."""
+
+
+class Resolution(msgspec.Struct, frozen=True):
+    """References of one schema: pinned to numbers, and resolved with everything that they need."""
+
+    pinned: tuple[Reference, ...]
+    resolved: tuple[ResolvedReference, ...]
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The subjects that are referred to directly."""
+        return tuple(ref.subject for ref in self.pinned)
+
+
+class _Walk:
+    """One depth-first walk over a reference graph; iterative, so that no chain is too deep for it."""
+
+    def __init__(self, reader: Reader, visibility: Visibility) -> None:
+        self._reader = reader
+        self._visibility = visibility
+        self._resolved: dict[str, ResolvedReference] = {}
+        self._characters = 0
+
+    async def run(self, context: str, references: Sequence[Reference]) -> Resolution:
+        pinned = []
+        for reference in references:
+            target = await self._load(context, reference, ())
+            pinned.append(Reference(reference.name, reference.subject, target.version))
+            await self._visit(reference, target)
+        direct = {(ref.name, ref.subject, ref.version) for ref in pinned}
+        resolved = tuple(
+            msgspec.structs.replace(ref, is_direct=(ref.name, ref.subject, ref.version) in direct)
+            for ref in self._resolved.values()
+        )
+        return Resolution(tuple(pinned), resolved)
+
+    async def _visit(self, root: Reference, target: Version) -> None:
+        # Each stack entry is a reference under way with those of its own references that are still to be seen.
+        if root.name in self._resolved:
+            return
+        stack = [(root, target, list(target.schema.content.references))]
+        while stack:
+            reference, version, pending = stack[-1]
+            if pending:
+                child = pending.pop(0)
+                if child.name in self._resolved:
+                    continue
+                chain = tuple(entry[0].name for entry in stack)
+                if child.name in chain:
+                    raise InvalidSchema(f"References form a cycle: {' -> '.join((*chain, child.name))}")
+                loaded = await self._load(version.subject.context, child, chain)
+                stack.append((child, loaded, list(loaded.schema.content.references)))
+                continue
+            stack.pop()
+            self._add(reference, version)
+
+    def _add(self, reference: Reference, version: Version) -> None:
+        text = version.schema.content.text
+        self._characters += len(text)
+        if len(self._resolved) >= MAX_REFERENCES or self._characters > MAX_CHARACTERS:
+            raise InvalidSchema(
+                f"The schema reaches more than {MAX_REFERENCES} references or {MAX_CHARACTERS} characters of "
+                "referenced text; split it or refer to less"
+            )
+        self._resolved[reference.name] = ResolvedReference(
+            name=reference.name, subject=reference.subject, version=version.version, text=text
+        )
+
+    async def _load(self, context: str, reference: Reference, chain: tuple[str, ...]) -> Version:
+        subject = parse_subject(reference.subject, context)
+        found = await self._reader.find_version(subject, reference.version, self._visibility)
+        if found is None:
+            which = "latest" if reference.version == LATEST else reference.version
+            via = f" (reached through {' -> '.join((*chain, reference.name))})" if chain else ""
+            raise InvalidSchema(
+                f'No schema reference found for subject "{reference.subject}" and version {which}, which the schema '
+                f"calls '{reference.name}'{via}; register it first or correct the reference"
+            )
+        return found
+
+
+async def resolve(
+    reader: Reader, context: str, references: Sequence[Reference], *, are_new: bool = False
+) -> Resolution:
+    """Pin references and gather every text that they need, each after those it depends on.
+
+    `are_new`: the targets must be active (a registration); otherwise soft-deleted ones serve too. Of two equal
+    names the first wins. Raises InvalidSchema for a target that does not exist, a cycle (with the chain), or too
+    much of everything.
+    """
+    for reference in references:
+        if not reference.name or not reference.subject:
+            raise InvalidSchema("A reference needs a name and a subject")
+        if reference.version < 1 and reference.version != LATEST:
+            raise InvalidSchema(
+                f"Reference '{reference.name}' has version {reference.version}; give a number from 1, or -1 for latest"
+            )
+    visibility = Visibility.ACTIVE if are_new else Visibility.ALL
+    return await _Walk(reader, visibility).run(context, references)
+
+
+@operation(Permission.READ)
+async def list_referrers(
+    call: Call, subject: Subject, version: int, *, includes_deleted: bool = False, page: Page = Page()
+) -> list[VersionKey]:
+    """List the versions that refer to this one, by schema id.
+
+    The target may be soft-deleted. Raises SubjectNotFound or VersionNotFound when it does not exist at all.
+    """
+    reader = call.store.reader
+    target = await reader.find_version(subject, version, Visibility.ALL)
+    if target is None:
+        if await reader.list_version_keys(subject, Visibility.ALL, Page(limit=1)):
+            raise VersionNotFound(version)
+        raise SubjectNotFound(subject)
+    visibility = Visibility.ALL if includes_deleted else Visibility.ACTIVE
+    referrers = await reader.list_referrers(target.subject, target.version, visibility)
+    end = None if page.limit is None else page.offset + page.limit
+    return referrers[page.offset : end]
