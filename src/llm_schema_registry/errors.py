@@ -11,8 +11,9 @@
     │                             InvalidMode 42204, OperationNotPermitted 42205, ReferenceExists 42206,
     │                             IdDoesNotMatch 42207, InvalidSubject 42208, SchemaTooLarge 42209,
     │                             InvalidRuleSet 42210, ContextNotEmpty 42211, InvalidAssociation 42212
-    ├── BadRequest 400, EmptyBody 422, MethodNotAllowed 405, NotAcceptable 406, TooLarge 413, UnsupportedMediaType 415
-    └── StoreFailed 50001, TimedOut 50002
+    ├── BadRequest 400, EmptyBody 422, TooDeep 422, MethodNotAllowed 405, NotAcceptable 406, TooLarge 413,
+    │   UnsupportedMediaType 415
+    └── StoreFailed 50001, TimedOut 50002, NotReady 503
 
 Codes are Confluent's (rest-api section 2). Refuses to know HTTP: a transport translates once.
 """
@@ -208,6 +209,13 @@ class EmptyBody(RegistryError):
     code = 422
 
 
+class TooDeep(RegistryError):
+    code = 422
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body nests deeper than {limit} levels")
+
+
 class MethodNotAllowed(RegistryError):
     code = 405
 
@@ -240,3 +248,9 @@ class StoreFailed(RegistryError):
 
 class TimedOut(RegistryError):
     code = 50002
+
+
+class NotReady(RegistryError):
+    """The server runs but cannot do its work yet, or no longer."""
+
+    code = 503
