@@ -49,6 +49,22 @@ def merge_rule_sets(*parts: RuleSet | None) -> RuleSet | None:
     return None if merged == RuleSet() else merged
 
 
+def amend_rule_set(base: RuleSet | None, added: RuleSet | None, removed: Iterable[str]) -> RuleSet:
+    """Return the rule set with rules merged in by name, then some removed by name."""
+    merged = merge_rule_sets(base, added) or RuleSet()
+    names = set(removed)
+
+    def kept(rules: list[Rule] | None) -> list[Rule] | None:
+        return [rule for rule in rules or () if rule.name not in names] or None
+
+    return RuleSet(
+        migration_rules=kept(merged.migration_rules),
+        domain_rules=kept(merged.domain_rules),
+        encoding_rules=kept(merged.encoding_rules),
+        enable_at=merged.enable_at,
+    )
+
+
 def property_of(metadata: Metadata | None, key: str) -> str | None:
     """Return one property, or None."""
     return None if metadata is None or metadata.properties is None else metadata.properties.get(key)

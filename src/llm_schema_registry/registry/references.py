@@ -122,7 +122,7 @@ async def resolve(
 
 @operation(Permission.READ)
 async def list_referrers(
-    call: Call, subject: Subject, version: int, *, includes_deleted: bool = False, page: Page = Page()
+    call: Call, subject: Subject, version: int, *, includes_deleted: bool = False
 ) -> list[VersionKey]:
     """List the versions that refer to this one, by schema id.
 
@@ -135,6 +135,4 @@ async def list_referrers(
             raise VersionNotFound(version)
         raise SubjectNotFound(subject)
     visibility = Visibility.ALL if includes_deleted else Visibility.ACTIVE
-    referrers = await reader.list_referrers(target.subject, target.version, visibility)
-    end = None if page.limit is None else page.offset + page.limit
-    return referrers[page.offset : end]
+    return await reader.list_referrers(target.subject, target.version, visibility)

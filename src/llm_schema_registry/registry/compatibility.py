@@ -1,0 +1,150 @@
+"""May this schema follow those versions? The one gate that registration and checks pass.
+
+Refuses to know what breaks a reader; it loads versions and asks the engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from llm_schema_registry import compatibility
+from llm_schema_registry.contracts.merge import property_of
+from llm_schema_registry.errors import InvalidSchema, VersionNotFound
+from llm_schema_registry.formats import get_format
+from llm_schema_registry.model import (
+    LATEST,
+    CompatibilityLevel,
+    CompatibilityPolicy,
+    Config,
+    Metadata,
+    Report,
+    Subject,
+    Submission,
+    Version,
+)
+from llm_schema_registry.registry.candidate import Candidate, parse_stored, understand
+from llm_schema_registry.registry.config import effective_config, follow_alias
+from llm_schema_registry.registry.operation import Call, Permission, operation
+from llm_schema_registry.store.base import Page, Reader, Visibility
+
+RESERVED_PROPERTY = "confluent:reserved"
+_BATCH = 50
+
+
+@operation(Permission.READ)
+async def check(
+    call: Call, subject: Subject, submission: Submission, version: int | None = None, *, normalize: bool = False
+) -> Report:
+    """Say whether a schema could be registered.
+
+    With `version`: compared with that one only, whatever the level; `LATEST` of an empty subject is compatible.
+    Without: with the versions that registration would compare. Raises InvalidSchema, VersionNotFound.
+    """
+    reader = call.store.reader
+    subject = await follow_alias(reader, subject)
+    config = await effective_config(call, reader, subject)
+    only: Version | None = None
+    if version is not None:
+        only = await reader.find_version(subject, version)
+        if only is None and version != LATEST:
+            raise VersionNotFound(version)
+    candidate = await understand(call, reader, subject, submission, config, normalize=normalize)
+    if version is not None:
+        return await judge(call, reader, candidate, config, () if only is None else (only,), only)
+    return await gate(call, reader, subject, candidate, config)
+
+
+async def gate(call: Call, reader: Reader, subject: Subject, candidate: Candidate, config: Config) -> Report:
+    """Compare a candidate with the versions that its subject's level names (compatibility-rules 1.1, 1.6)."""
+    latest = await reader.find_version(subject, LATEST)
+    level = config.compatibility_level
+    if latest is None or level is CompatibilityLevel.NONE:
+        return await judge(call, reader, candidate, config, (), latest)
+    metadata = candidate.content(config, latest).metadata
+    if level not in compatibility.TRANSITIVE and not config.compatibility_group:
+        return await judge(call, reader, candidate, config, (latest,), latest)
+    async for batch in _batches(reader, subject, config, metadata):
+        report = await judge(call, reader, candidate, config, batch, latest)
+        if not report.is_compatible:
+            return report
+    return await judge(call, reader, candidate, config, (), latest)
+
+
+async def judge(
+    call: Call,
+    reader: Reader,
+    candidate: Candidate,
+    config: Config,
+    versions: Sequence[Version],
+    latest: Version | None,
+) -> Report:
+    """Compare with the given versions in their order and stop at the first that fails; then the reserved fields.
+
+    `latest` is the version that `validateFields` looks at. The report holds the findings of the last comparison.
+    """
+    level = config.compatibility_level or call.policy.default_level
+    policy = config.compatibility_policy or CompatibilityPolicy.STRICT
+    fmt = get_format(call.engines.formats, candidate.schema_type)
+    report = Report(is_compatible=True)
+    for version in versions:
+        content = version.schema.content
+        try:
+            parsed = await parse_stored(call, reader, version)
+        except InvalidSchema as error:
+            reason = f"Version {version.version} cannot be compared: {error}"
+            message = f'{{errorType:"UNREADABLE_VERSION", description:"{reason}"}}'
+            report = Report(is_compatible=False, messages=(message,))
+            break
+        previous = compatibility.Previous(version.version, content.schema_type, content.text, parsed)
+        report = await call.engines.run(compatibility.compare, level, policy, fmt, candidate.parsed, previous)
+        if not report.is_compatible:
+            break
+    messages = list(report.messages)
+    if config.validate_fields:
+        metadata = candidate.content(config, latest).metadata
+        previously = _reserved(latest.schema.content.metadata if latest else None)
+        messages += compatibility.reserved_field_problems(candidate.parsed, _reserved(metadata), previously)
+    if messages:
+        messages.append(compatibility.tail(level, validates_fields=bool(config.validate_fields)))
+    return Report(is_compatible=not messages, messages=tuple(messages), findings=report.findings)
+
+
+async def are_compatible(
+    call: Call, reader: Reader, version: Version, earlier: Version, level: CompatibilityLevel
+) -> bool:
+    """Whether a stored version is compatible with an earlier one at a level, settings of the subject aside."""
+    content = earlier.schema.content
+    candidate = await parse_stored(call, reader, version)
+    previous = compatibility.Previous(
+        earlier.version, content.schema_type, content.text, await parse_stored(call, reader, earlier)
+    )
+    fmt = get_format(call.engines.formats, version.schema.content.schema_type)
+    policy = CompatibilityPolicy.STRICT
+    report = await call.engines.run(compatibility.compare, level, policy, fmt, candidate, previous)
+    return report.is_compatible
+
+
+async def _batches(
+    reader: Reader, subject: Subject, config: Config, metadata: Metadata | None
+) -> AsyncIterator[Sequence[Version]]:
+    """The versions to compare, newest first, a bounded number at a time."""
+    level = config.compatibility_level
+    group = config.compatibility_group
+    offset = 0
+    while versions := await reader.list_versions(subject, Visibility.ACTIVE, Page(offset, _BATCH)):
+        offset += len(versions)
+        if group:
+            wanted = property_of(metadata, group)
+            versions = [
+                version for version in versions if property_of(version.schema.content.metadata, group) == wanted
+            ]
+        if level in compatibility.TRANSITIVE:
+            yield versions
+        elif versions:
+            yield versions[:1]
+            return
+
+
+def _reserved(metadata: Metadata | None) -> list[str]:
+    names = (property_of(metadata, RESERVED_PROPERTY) or "").split(",")
+    return [name.strip() for name in names if name.strip()]

@@ -1,0 +1,328 @@
+"""Registering a schema under a subject, and finding one that is registered (rest-api 4.2, 4.3 and section 5).
+
+Refuses to know formats and SQL; `candidate` understands, `compatibility` judges, the store keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from llm_schema_registry.contracts.merge import VERSION_PROPERTY, amend_rule_set, property_of, with_properties
+from llm_schema_registry.errors import (
+    IdDoesNotMatch,
+    IncompatibleSchema,
+    InvalidRuleSet,
+    InvalidSchema,
+    OperationNotPermitted,
+    SchemaNotFound,
+    SubjectNotFound,
+)
+from llm_schema_registry.model import (
+    DEFAULT_CONTEXT,
+    LATEST,
+    CompatibilityLevel,
+    Config,
+    EntityTags,
+    EventType,
+    Metadata,
+    Mode,
+    RuleSet,
+    Schema,
+    SchemaContent,
+    Subject,
+    Submission,
+    Version,
+)
+from llm_schema_registry.names import check_subject
+from llm_schema_registry.registry.candidate import Candidate, parse_stored, understand
+from llm_schema_registry.registry.compatibility import gate
+from llm_schema_registry.registry.config import effective_config, follow_alias
+from llm_schema_registry.registry.identity import guid_of
+from llm_schema_registry.registry.mode import require_writable
+from llm_schema_registry.registry.operation import Call, Permission, operation
+from llm_schema_registry.registry.references import resolve
+from llm_schema_registry.registry.subjects import get_version
+from llm_schema_registry.store.base import IdTaken, Page, Reader, VersionTaken, Visibility, Writer
+
+OWNER_PROPERTY = "owner"
+_SCAN_BATCH = 50
+
+
+@operation(Permission.WRITE)
+async def register(
+    call: Call,
+    subject: Subject,
+    submission: Submission,
+    *,
+    normalize: bool = False,
+    force: bool = False,
+    level: CompatibilityLevel | None = None,
+) -> Version:
+    """Register a schema and return its version; a content that is active there already is returned as it is.
+
+    `force` skips the compatibility check. `level` becomes the subject's compatibility level in the same transaction
+    and is the one that the check uses. Atomic: nothing is left behind by a refusal. Raises InvalidSubject,
+    InvalidSchema, SchemaTooLarge, InvalidRuleSet, OperationNotPermitted, IdDoesNotMatch, IncompatibleSchema.
+    """
+    reader = call.store.reader
+    subject = await follow_alias(reader, subject)
+    check_subject(subject)
+    mode = await require_writable(reader, subject)
+    _check_id(submission, mode)
+    config = await effective_config(call, reader, subject)
+    candidate = await understand(
+        call, reader, subject, submission, config, normalize=normalize, is_import=mode is Mode.IMPORT
+    )
+    if level is None and mode is not Mode.IMPORT:
+        existing = await _find_active(reader, subject, candidate, config)
+        if existing is not None:
+            return existing
+    share = candidate.referenced_subjects(subject.context)
+    async with call.store.transaction(lock=(subject,), share=share) as writer:
+        if level is not None:
+            own = await writer.find_config(subject) or Config()
+            await writer.put_config(subject, msgspec.structs.replace(own, compatibility_level=level))
+        # Read again under the lock: between understanding and here, mode, settings and references may have changed.
+        if await require_writable(writer, subject) is not mode:
+            raise OperationNotPermitted(f"The mode of subject {subject} changed during the registration; try again")
+        config = await effective_config(call, writer, subject)
+        await resolve(writer, subject.context, candidate.references, are_new=True)
+        if mode is Mode.IMPORT:
+            return await _import(call, writer, subject, candidate)
+        checks = not force and mode is not Mode.FORWARD
+        return await _register(call, writer, subject, candidate, config, checks=checks)
+
+
+@operation(Permission.READ)
+async def lookup(
+    call: Call, subject: Subject, submission: Submission, *, normalize: bool = False, includes_deleted: bool = False
+) -> Version:
+    """Find the version of a subject that has this schema; nothing is written.
+
+    Tried in this order: the exact content; newest to oldest a version that is equal but for references being inlined
+    on one side (under `normalize` also one that was stored without normalising); the content with what it would
+    inherit; an unqualified subject's namesakes in other contexts. Raises SubjectNotFound, SchemaNotFound,
+    InvalidSchema.
+    """
+    reader = call.store.reader
+    subject = await follow_alias(reader, subject)
+    visibility = Visibility.ALL if includes_deleted else Visibility.ACTIVE
+    found = await _lookup_in(call, reader, subject, submission, normalize, visibility)
+    if found is not None:
+        return found
+    if subject.context == DEFAULT_CONTEXT:
+        for context in await reader.list_contexts():
+            if context != DEFAULT_CONTEXT:
+                namesake = Subject(context, subject.name)
+                try:
+                    found = await _lookup_in(call, reader, namesake, submission, normalize, visibility)
+                except InvalidSchema:
+                    # References may exist in one context only; another context's failure says nothing to this caller.
+                    continue
+                if found is not None:
+                    return found
+    if not await reader.list_version_keys(subject, visibility, Page(limit=1)):
+        raise SubjectNotFound(subject)
+    raise SchemaNotFound
+
+
+@operation(Permission.WRITE)
+async def amend(
+    call: Call,
+    subject: Subject,
+    version: int,
+    *,
+    new_version: int | None = None,
+    tags_to_add: tuple[EntityTags, ...] = (),
+    tags_to_remove: tuple[EntityTags, ...] = (),
+    metadata: Metadata | None = None,
+    rule_set: RuleSet | None = None,
+    rules_to_merge: RuleSet | None = None,
+    rules_to_remove: tuple[str, ...] = (),
+) -> Version:
+    """Register a copy of a version with other inline tags, metadata or rules as a new version.
+
+    Raises what `register` raises, SubjectNotFound, VersionNotFound, and InvalidRuleSet when a whole rule set is given
+    together with rules to merge or remove.
+    """
+    if rule_set is not None and (rules_to_merge is not None or rules_to_remove):
+        raise InvalidRuleSet("ruleSet can not be given together with rulesToMerge or rulesToRemove")
+    base = await get_version(call, subject, version)
+    content = base.schema.content
+    if metadata is None:
+        metadata = with_properties(content.metadata, **{VERSION_PROPERTY: None}) or Metadata()
+    if rule_set is None:
+        rule_set = amend_rule_set(content.rule_set, rules_to_merge, rules_to_remove)
+    submission = Submission(
+        schema_type=content.schema_type,
+        text=content.text,
+        references=content.references,
+        metadata=metadata,
+        rule_set=rule_set,
+        version=new_version,
+        tags_to_add=tags_to_add,
+        tags_to_remove=tags_to_remove,
+    )
+    return await register(call, base.subject, submission)
+
+
+def _check_id(submission: Submission, mode: Mode) -> None:
+    if mode is Mode.IMPORT:
+        if submission.id is None or submission.id < 1:
+            raise OperationNotPermitted("In IMPORT mode a registration must carry the id of the schema")
+    elif submission.id is not None and submission.id > 0:
+        raise OperationNotPermitted("Only in IMPORT mode may a registration carry an id; set the mode first")
+
+
+async def _find_active(reader: Reader, subject: Subject, candidate: Candidate, config: Config) -> Version | None:
+    """Find the active version that a registration would repeat. Version -1 compares with the latest only."""
+    latest = await reader.find_version(subject, LATEST)
+    if latest is None:
+        return None
+    existing = await reader.find_version_by_guid(subject, guid_of(candidate.content(config, latest)))
+    if existing is not None and candidate.submission.version == LATEST and existing.version != latest.version:
+        raise InvalidSchema(
+            f"The schema is version {existing.version} of subject {subject}, not the latest, which is {latest.version}"
+        )
+    return existing
+
+
+async def _register(
+    call: Call, writer: Writer, subject: Subject, candidate: Candidate, config: Config, *, checks: bool
+) -> Version:
+    existing = await _find_active(writer, subject, candidate, config)
+    if existing is not None:
+        return existing
+    latest = await writer.find_version(subject, LATEST)
+    content = candidate.content(config, latest)
+    if call.policy.requires_owner and not property_of(content.metadata, OWNER_PROPERTY):
+        raise InvalidSchema(f"A schema needs an owner here: set the metadata property '{OWNER_PROPERTY}' to a team")
+    number = await writer.next_version(subject)
+    stated = property_of(content.metadata, VERSION_PROPERTY)
+    if stated is not None and stated != str(number):
+        raise InvalidSchema(f"Version {stated} was asked for, but the next version of subject {subject} is {number}")
+    if checks:
+        report = await gate(call, writer, subject, candidate, config)
+        if not report.is_compatible:
+            raise IncompatibleSchema(subject, report)
+    schema = await writer.add_schema(subject.context, guid_of(content), content)
+    version = await _add(call, writer, subject, number, schema.id, content)
+    await _drop_deleted_twins(call, writer, version)
+    return version
+
+
+async def _import(call: Call, writer: Writer, subject: Subject, candidate: Candidate) -> Version:
+    """Keep the caller's id and version number (rest-api 5.4). Repeating an import changes nothing."""
+    content = candidate.given_content()
+    guid = guid_of(content)
+    schema_id = candidate.submission.id or 0
+    number = candidate.submission.version
+    if number is None or number < 1:
+        existing = await writer.find_version_by_guid(subject, guid)
+        number = (
+            existing.version if existing and existing.schema.id == schema_id else await writer.next_version(subject)
+        )
+    existing = await writer.find_version(subject, number, Visibility.ALL)
+    if existing is not None:
+        if existing.schema.guid != guid:
+            raise OperationNotPermitted(f"Version {number} of subject {subject} already holds another schema")
+        if existing.schema.id != schema_id:
+            raise IdDoesNotMatch(
+                f"Version {number} of subject {subject} has id {existing.schema.id} for this schema, not {schema_id}"
+            )
+        return existing
+    try:
+        await writer.add_schema(subject.context, guid, content, schema_id)
+    except IdTaken:
+        raise OperationNotPermitted(
+            f"Id {schema_id} already names another schema in context '{subject.context}'"
+        ) from None
+    return await _add(call, writer, subject, number, schema_id, content)
+
+
+async def _add(
+    call: Call, writer: Writer, subject: Subject, number: int, schema_id: int, content: SchemaContent
+) -> Version:
+    now = call.clock()
+    try:
+        await writer.add_version(subject, number, schema_id, registered_at=now, registered_by=call.actor.name)
+    except VersionTaken:
+        raise OperationNotPermitted(f"Version {number} of subject {subject} exists already") from None
+    await writer.append_event(
+        call.event(EventType.VERSION_REGISTERED, subject, version=number, schema_id=schema_id, type=content.schema_type)
+    )
+    schema = Schema(context=subject.context, id=schema_id, guid=guid_of(content), content=content)
+    return Version(
+        subject=subject,
+        version=number,
+        schema=schema,
+        is_deleted=False,
+        registered_at=now,
+        registered_by=call.actor.name,
+    )
+
+
+async def _drop_deleted_twins(call: Call, writer: Writer, version: Version) -> None:
+    """Remove soft-deleted versions of the same content, unless still referred to (rest-api 5.2, step 5)."""
+    for key in await writer.list_version_keys(version.subject, Visibility.DELETED):
+        if key.schema_id != version.schema.id:
+            continue
+        if await writer.list_referrers(version.subject, key.version, Visibility.ALL):
+            continue
+        await writer.delete_versions(version.subject, [key.version])
+        await writer.append_event(
+            call.event(EventType.VERSION_DELETED, version.subject, version=key.version, schema_id=key.schema_id)
+        )
+
+
+async def _lookup_in(
+    call: Call, reader: Reader, subject: Subject, submission: Submission, normalize: bool, visibility: Visibility
+) -> Version | None:
+    if not await reader.list_version_keys(subject, visibility, Page(limit=1)):
+        return None
+    config = await effective_config(call, reader, subject)
+    candidate = await understand(
+        call, reader, subject, submission, config, normalize=normalize, references_may_be_deleted=True
+    )
+    exact = await reader.find_version_by_guid(subject, guid_of(candidate.given_content()), visibility)
+    if exact is not None:
+        return exact
+    async for version in _newest_first(reader, subject, visibility):
+        if await _is_same_schema(call, reader, candidate, version):
+            return version
+    latest = await reader.find_version(subject, LATEST)
+    return await reader.find_version_by_guid(subject, guid_of(candidate.content(config, latest)), visibility)
+
+
+async def _newest_first(reader: Reader, subject: Subject, visibility: Visibility) -> AsyncIterator[Version]:
+    offset = 0
+    while versions := await reader.list_versions(subject, visibility, Page(offset, _SCAN_BATCH)):
+        offset += len(versions)
+        for version in versions:
+            yield version
+
+
+async def _is_same_schema(call: Call, reader: Reader, candidate: Candidate, version: Version) -> bool:
+    """Whether a stored version is the candidate but for how its parts are spelt: by reference or inline.
+
+    Metadata and rules count only when they were given.
+    """
+    content = version.schema.content
+    given = candidate.given_content()
+    if (
+        content.schema_type != given.schema_type
+        or given.metadata not in (None, content.metadata)
+        or given.rule_set not in (None, content.rule_set)
+    ):
+        return False
+    if content.text == given.text and content.references == given.references:
+        return True
+    spelt_otherwise = bool(content.references) != bool(given.references)
+    if not spelt_otherwise and not candidate.is_normalized:
+        return False
+    stored = await parse_stored(call, reader, version)
+    if candidate.is_normalized and stored.normalized == candidate.parsed.normalized:
+        return True
+    return spelt_otherwise and stored.inlined == candidate.parsed.inlined
