@@ -1,0 +1,1 @@
+"""JSON bodies: Confluent's, frozen, and our own, versioned."""
