@@ -100,6 +100,8 @@ async def understand(
     if submission.tags_to_add or submission.tags_to_remove:
         tagged = await call.engines.run(parsed.with_tags, submission.tags_to_add, submission.tags_to_remove)
         parsed = await parse(tagged)
+    if submission.propagates_tags:
+        parsed = await parse(await _with_propagated_tags(call, reader, subject, parsed))
     if config.validate_fields and parsed.reserved_misuse:
         raise InvalidSchema(parsed.reserved_misuse)
     is_normalized = (normalize or config.normalize is True) and not is_import
@@ -133,6 +135,23 @@ async def _with_previous_text(reader: Reader, subject: Subject, submission: Subm
     return msgspec.structs.replace(
         submission, schema_type=content.schema_type, text=content.text, references=content.references
     )
+
+
+async def _with_propagated_tags(call: Call, reader: Reader, subject: Subject, parsed: Parsed) -> str:
+    """Return the text with the latest version's inline tags on every entity that is still there."""
+    latest = await reader.find_version(subject, LATEST)
+    if latest is None:
+        return parsed.canonical
+    earlier = await parse_stored(call, reader, latest)
+    kept = []
+    for entity in earlier.tags:
+        try:
+            await call.engines.run(parsed.with_tags, (entity,), ())
+        except InvalidSchema:
+            # The entity is gone in the new schema; its tags go with it.
+            continue
+        kept.append(entity)
+    return await call.engines.run(parsed.with_tags, kept, ())
 
 
 def _inherited(latest: Version) -> Metadata | None:

@@ -5,13 +5,13 @@ Refuses to know modes, and what a setting means to registration.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
 from llm_schema_registry.contracts.rules import check_rule_set
 from llm_schema_registry.errors import OperationNotPermitted, SubjectConfigNotFound, SubjectNotFound
-from llm_schema_registry.model import EVERYWHERE, TOP_LEVEL, Config, EventType, Mode, Subject
+from llm_schema_registry.model import EVERYWHERE, TOP_LEVEL, CompatibilityLevel, Config, EventType, Mode, Subject
 from llm_schema_registry.names import check_subject, parse_subject
 from llm_schema_registry.registry.mode import effective_mode
 from llm_schema_registry.registry.operation import Call, Permission, operation
@@ -52,6 +52,16 @@ async def get_config(call: Call, scope: Subject, *, defaults_to_global: bool = F
     if config is None:
         raise SubjectConfigNotFound(scope)
     return config
+
+
+@operation(Permission.READ)
+async def levels_of(call: Call, subjects: Collection[Subject]) -> dict[Subject, CompatibilityLevel]:
+    """Return the compatibility level in force for each subject."""
+    levels = {}
+    for subject in subjects:
+        config = await effective_config(call, call.store.reader, subject)
+        levels[subject] = config.compatibility_level or call.policy.default_level
+    return levels
 
 
 @operation(Permission.CONFIGURE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llm_schema_registry.errors import NotAcceptable, SchemaNotFound
-from llm_schema_registry.formats import get_format
+from llm_schema_registry.formats import FORMATS, get_format
 from llm_schema_registry.model import (
     DEFAULT_CONTEXT,
     CompatibilityLevel,
@@ -18,6 +18,7 @@ from llm_schema_registry.model import (
     Version,
     VersionKey,
 )
+from llm_schema_registry.names import parse_subject
 from llm_schema_registry.registry.candidate import parse_text
 from llm_schema_registry.registry.compatibility import are_compatible
 from llm_schema_registry.registry.config import follow_alias
@@ -26,6 +27,9 @@ from llm_schema_registry.registry.subjects import get_version
 from llm_schema_registry.store.base import EVERYTHING, Page, Reader, VersionFilter, Visibility
 
 ANY_TAG = "*"
+NATIVE_MEDIA_TYPES = tuple(dict.fromkeys(media for fmt in FORMATS.values() for media in fmt.media_types))
+"""What the schemas of any format can be represented in."""
+
 _BATCH = 50
 
 
@@ -83,6 +87,16 @@ async def list_versions_of_schema(
 async def search(call: Call, where: VersionFilter, page: Page = EVERYTHING) -> list[Version]:
     """List versions by what they are and carry, by subject and version."""
     return await call.store.reader.search_versions(where, page)
+
+
+@operation(Permission.READ)
+async def list_aliases(call: Call, context: str | None = None) -> dict[Subject, list[Subject]]:
+    """Return the subjects that are aliases, by what they stand for."""
+    aliases: dict[Subject, list[Subject]] = {}
+    for scope, config in await call.store.reader.list_configs(context):
+        if config.alias:
+            aliases.setdefault(parse_subject(config.alias, scope.context), []).append(scope)
+    return aliases
 
 
 @operation(Permission.READ)

@@ -147,6 +147,9 @@ class Reader(Protocol):
     async def find_mode(self, scope: Subject) -> Mode | None:
         """The mode of exactly this scope."""
 
+    async def list_configs(self, context: str | None = None) -> list[tuple[Subject, Config]]:
+        """The settings set in a context (None: in every one), of its subjects and of itself, by qualified name."""
+
     async def list_modes(self, context: str) -> list[tuple[Subject, Mode]]:
         """The modes set in a context, for its subjects and for itself, by subject."""
 

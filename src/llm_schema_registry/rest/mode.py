@@ -1,0 +1,108 @@
+"""Modes of scopes over Confluent's API (rest-api 4.6).
+
+Refuses to decide anything: a handler reads a request, calls one use case and writes the answer.
+"""
+
+from __future__ import annotations
+
+from llm_schema_registry.errors import (
+    InvalidMode,
+    InvalidSubject,
+    OperationNotPermitted,
+    ReferenceExists,
+    SubjectModeNotFound,
+    SubjectNotFound,
+)
+from llm_schema_registry.registry import mode
+from llm_schema_registry.rest.config import DEFAULT_TO_GLOBAL
+from llm_schema_registry.rest.request import Request, Response, json_answer
+from llm_schema_registry.rest.routing import Query, Route
+from llm_schema_registry.wire.confluent import ModeBody, mode_of
+
+_FORCE = Query("force", "boolean", False, "Whether to set IMPORT although the scope has subjects.")
+_RECURSIVE = Query("recursive", "boolean", False, "Whether a context's subjects lose their modes too.")
+
+
+async def get_mode(request: Request) -> Response:
+    found = await mode.get_mode(request.call, request.scope(), defaults_to_global=request.flag("defaultToGlobal"))
+    return json_answer(ModeBody(found))
+
+
+async def put_mode(request: Request) -> Response:
+    body = await request.body(ModeBody)
+    await mode.put_mode(request.call, request.scope(), mode_of(body.mode), force=request.flag("force"))
+    return json_answer(body)
+
+
+async def delete_mode(request: Request) -> Response:
+    return json_answer(
+        ModeBody(await mode.delete_mode(request.call, request.scope(), recursive=request.flag("recursive")))
+    )
+
+
+_PUT_ERRORS = (InvalidMode, InvalidSubject, OperationNotPermitted, ReferenceExists)
+
+ROUTES = (
+    Route(
+        "GET",
+        "/mode",
+        get_mode,
+        "Return the mode of the top level.",
+        "mode",
+        query=(DEFAULT_TO_GLOBAL,),
+        answer=ModeBody,
+        errors=(SubjectModeNotFound,),
+    ),
+    Route(
+        "PUT",
+        "/mode",
+        put_mode,
+        "Set the mode of the top level; `null` clears it.",
+        "mode",
+        query=(_FORCE,),
+        body=ModeBody,
+        answer=ModeBody,
+        errors=_PUT_ERRORS,
+    ),
+    Route(
+        "DELETE",
+        "/mode",
+        delete_mode,
+        "Unset the mode of the top level and return it as it was.",
+        "mode",
+        query=(_RECURSIVE,),
+        answer=ModeBody,
+        errors=(SubjectNotFound, OperationNotPermitted),
+    ),
+    Route(
+        "GET",
+        "/mode/{subject}",
+        get_mode,
+        "Return the mode of a subject or context.",
+        "mode",
+        query=(DEFAULT_TO_GLOBAL,),
+        answer=ModeBody,
+        errors=(SubjectModeNotFound,),
+    ),
+    Route(
+        "PUT",
+        "/mode/{subject}",
+        put_mode,
+        "Set the mode of a subject or context; `null` clears it.",
+        "mode",
+        query=(_FORCE,),
+        body=ModeBody,
+        answer=ModeBody,
+        errors=_PUT_ERRORS,
+    ),
+    Route(
+        "DELETE",
+        "/mode/{subject}",
+        delete_mode,
+        "Unset the mode of a subject or context and return it as it was.",
+        "mode",
+        query=(_RECURSIVE,),
+        answer=ModeBody,
+        errors=(SubjectNotFound, OperationNotPermitted),
+    ),
+)
