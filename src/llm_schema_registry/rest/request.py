@@ -6,11 +6,11 @@ Refuses to know routes' meanings, and to let an unbounded, undecodable or over-d
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
@@ -51,7 +51,6 @@ _CONSUMED = frozenset({*CONFLUENT_MEDIA_TYPES, "application/octet-stream"})
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _QUALITY = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 # A `\u0000` that is an escape itself, not the tail of an escaped backslash.
 _NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
@@ -130,6 +129,10 @@ class Request:
         """Return a path parameter as a subject; an unqualified name belongs to the prefix's context."""
         return parse_subject(self.path(name), self.context)
 
+    def scope(self) -> Subject:
+        """Return what a settings route is about: its subject, or without one the prefix's whole context."""
+        return self.subject() if "subject" in self._match.values else Subject(self.context, "")
+
     def texts(self, name: str) -> list[str]:
         """Return every value of a query parameter, in order."""
         declared = self._declared(name)
@@ -159,6 +162,13 @@ class Request:
         if limit is None or limit <= 0 or (max_limit is not None and limit > max_limit):
             limit = default_limit
         return Page(offset=max(0, self.integer("offset", 0)), limit=limit)
+
+    def link_next(self, response: Response, page: Page, rows: int) -> Response:
+        """Add a `Link` to the following page when this one is full, so that no list is cut silently."""
+        if page.limit is not None and rows >= page.limit:
+            fields = {**self._queries, "offset": [str(page.offset + rows)], "limit": [str(page.limit)]}
+            response.headers["link"] = f'<?{urlencode(fields, doseq=True)}>; rel="next"'
+        return response
 
     def header(self, name: str) -> str | None:
         """Return a header by its lower-case name, several joined by commas; None when it was not sent."""
@@ -260,7 +270,7 @@ def decode_body(body: bytes, type_: type[T]) -> T:
     if b"\\u0000" in body and _NUL_ESCAPE.search(body):
         raise BadRequest("The body holds a NUL character (\\u0000), which no text can have")
     try:
-        decoded: T = _decoder(type_).decode(body)
+        decoded: T = _decoder(type_).decode(body)  # type: ignore[arg-type]  # mypy 2 takes no `type[T]` for Hashable
     except RecursionError:
         # Only a malformed body gets here: brackets that never close are not counted as depth beyond the cap.
         raise TooDeep(MAX_DEPTH) from None
@@ -275,7 +285,9 @@ def is_too_deep(body: bytes) -> bool:
     """Whether JSON nests deeper than MAX_DEPTH; brackets inside strings do not count. Linear, without recursion."""
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return False
-    brackets = _STRING.sub(b"", body).translate(_BRACES_TO_BRACKETS, b"").translate(None, _NOT_BRACKETS)
+    unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    outside_strings = b"".join(unescaped.split(b'"')[::2])
+    brackets = outside_strings.translate(_BRACES_TO_BRACKETS).translate(None, _NOT_BRACKETS)
     # Each round takes the innermost level off; what no round can take never closes.
     for _ in range(MAX_DEPTH):
         peeled = brackets.replace(b"[]", b"")
@@ -339,5 +351,6 @@ def _response(body: bytes, status: int, media_type: str | None, cache_control: s
 
 
 @cache
-def _decoder(type_: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(type_)
+def _decoder(type_: Hashable) -> msgspec.json.Decoder[Any]:
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(type_)
+    return decoder
