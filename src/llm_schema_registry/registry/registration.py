@@ -84,6 +84,7 @@ async def register(
         if level is not None:
             own = await writer.find_config(subject) or Config()
             await writer.put_config(subject, msgspec.structs.replace(own, compatibility_level=level))
+            await writer.append_event(call.event(EventType.CONFIG_CHANGED, subject, compatibility=level))
         # Read again under the lock: between understanding and here, mode, settings and references may have changed.
         if await require_writable(writer, subject) is not mode:
             raise OperationNotPermitted(f"The mode of subject {subject} changed during the registration; try again")
