@@ -1,13 +1,9 @@
-from enum import StrEnum
+"""The Avro format.
 
+Refuses to be known by any module but the table of formats.
+"""
 
-class AvroRules(StrEnum):
-    V1_11 = "1.11"
-    V1_12 = "1.12"
+from llm_schema_registry.formats.avro.format import AvroFormat, AvroSchema
+from llm_schema_registry.formats.avro.parse import AvroRules
 
-
-class AvroFormat:
-    schema_type = "AVRO"
-
-    def __init__(self, rules: AvroRules = AvroRules.V1_12) -> None:
-        self.rules = rules
+__all__ = ["AvroFormat", "AvroRules", "AvroSchema"]

@@ -1,0 +1,183 @@
+"""What stops a reader schema from reading data of a writer schema (compatibility-rules Part 2).
+
+Refuses to judge: every difference found here breaks by its row in `kinds`, and none that is allowed is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TypeAlias
+
+from llm_schema_registry.errors import InvalidSchema
+from llm_schema_registry.formats.avro import kinds
+from llm_schema_registry.formats.avro.parse import NamedType
+from llm_schema_registry.formats.avro.tree import Array, Enum, Fixed, Map, Record, Type, Union
+from llm_schema_registry.model import Difference
+
+# A pair keeps at most so many findings: the pairs below it may repeat theirs, which doubles with every level.
+MAX_FINDINGS = 1_000
+# Far above what a schema that people write needs (1,000 fields take 1,000); below some seconds on a slow machine.
+MAX_STEPS = 2_000_000
+
+_PROMOTIONS = {
+    "long": frozenset({"int"}),
+    "float": frozenset({"int", "long"}),
+    "double": frozenset({"int", "long", "float"}),
+    "string": frozenset({"bytes"}),
+    "bytes": frozenset({"string"}),
+}
+
+Findings: TypeAlias = list[Difference]
+# A comparison yields the pairs (reader, writer, path) it needs and is sent the findings of each.
+Pair: TypeAlias = tuple[Type, Type, str]
+Comparison: TypeAlias = Generator[Pair, Findings, Findings]
+
+
+class _AmbiguousAliases(Exception):
+    """Two fields of the writer fit one of the reader: the whole answer is this one difference (rules 2.4)."""
+
+
+def compare(reader: Type, writer: Type) -> Findings:
+    """Return all differences in the order of the rules.
+
+    Schemas may refer to themselves and to each other to any depth, so the pairs in progress are on a stack of our own.
+    Raises InvalidSchema when a pair of schemas would take too long to compare.
+    """
+    try:
+        return _Comparer().run((reader, writer, ""))
+    except _AmbiguousAliases as ambiguous:
+        return list(ambiguous.args)
+
+
+class _Comparer:
+    """One comparison of two schemas, with the memo of rules 2.6."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int, int], Findings] = {}
+        self._steps = 0
+
+    def run(self, root: Pair) -> Findings:
+        """Drive the comparisons. A pair met again answers what it found at first, nothing while it is in progress."""
+        stack = [self._start(root)]
+        answer: Findings | None = None
+        while stack:
+            key, comparison = stack[-1]
+            try:
+                # Sending None starts a comparison that was just put on the stack.
+                asked = comparison.send(answer)  # type: ignore[arg-type] # a started one always gets findings
+            except StopIteration as finished:
+                stack.pop()
+                answer = self._found[key] = finished.value
+            else:
+                answer = self._found.get((id(asked[0]), id(asked[1])))
+                if answer is None:
+                    stack.append(self._start(asked))
+        return answer or []
+
+    def _start(self, pair: Pair) -> tuple[tuple[int, int], Comparison]:
+        reader, writer, path = pair
+        key = (id(reader), id(writer))
+        self._found[key] = []
+        return key, self._compare(reader, writer, path)
+
+    def _compare(self, reader: Type, writer: Type, path: str) -> Comparison:
+        self._spend(1, path)
+        match reader, writer:
+            case Union(), Union():
+                return (yield from self._compare_unions(reader, writer, path))
+            case _, Union():
+                found: Findings = []
+                for index, branch in enumerate(writer.branches):
+                    self._keep(found, (yield reader, branch, f"{path}/{index}"))
+                return found
+            case Union(), _:
+                for branch in reader.branches:
+                    if not (yield branch, writer, path):
+                        return []
+                return [_missing_branch(writer, path)]
+            case Array(), Array():
+                return (yield reader.items, writer.items, f"{path}/items")
+            case Map(), Map():
+                return (yield reader.values, writer.values, f"{path}/values")
+            case Record(), Record():
+                return (yield from self._compare_records(reader, writer, path))
+            case Enum(), Enum():
+                return self._compare_enums(reader, writer, path)
+            case Fixed(), Fixed():
+                return _compare_fixed(reader, writer, path)
+            case _ if reader.type == writer.type or writer.type in _PROMOTIONS.get(reader.type, ()):
+                return []
+            case _:
+                types = f"reader type: {reader.type.upper()} not compatible with writer type: {writer.type.upper()}"
+                return [_difference(kinds.TYPE_MISMATCH, path, types)]
+
+    def _compare_unions(self, reader: Union, writer: Union, path: str) -> Comparison:
+        found: Findings = []
+        for index, branch in enumerate(writer.branches):
+            at = f"{path}/{index}"
+            if (yield reader, branch, at):
+                self._keep(found, [_missing_branch(branch, at)])
+        return found
+
+    def _compare_records(self, reader: Record, writer: Record, path: str) -> Comparison:
+        found = _compare_names(reader, writer, path)
+        for index, field in enumerate(reader.fields.values()):
+            at = f"{path}/fields/{index}"
+            self._spend(1 + len(field.aliases), path)
+            names = [name for name in dict.fromkeys((field.name, *field.aliases)) if name in writer.fields]
+            if len(names) > 1:
+                fits = f"field '{field.name}' matches {', '.join(names)}"
+                raise _AmbiguousAliases(_difference(kinds.AMBIGUOUS_FIELD_ALIASES, at, fits))
+            if names:
+                self._keep(found, (yield field.type, writer.fields[names[0]].type, f"{at}/type"))
+            elif isinstance(field.type, Enum) and field.type.default is not None and not field.has_default:
+                # The original asks whether the enum reads the whole record. It never does; the finding is called so.
+                self._keep(found, (yield field.type, writer, f"{at}/type"))
+            elif not field.has_default:
+                self._keep(found, [_difference(kinds.READER_FIELD_MISSING_DEFAULT_VALUE, at, field.name)])
+        return found
+
+    def _compare_enums(self, reader: Enum, writer: Enum, path: str) -> Findings:
+        found = _compare_names(reader, writer, path)
+        if reader.default is None:
+            self._spend(len(writer.symbols), path)
+            missing = sorted(writer.symbols.keys() - reader.symbols.keys())
+            if missing:
+                symbols = f"[{', '.join(missing)}]"
+                found.append(_difference(kinds.MISSING_ENUM_SYMBOLS, f"{path}/symbols", symbols))
+        return found
+
+    def _keep(self, found: Findings, more: Findings) -> None:
+        found += more[: MAX_FINDINGS - len(found)]
+
+    def _spend(self, parts: int, path: str) -> None:
+        """Count the work, and the memory that paths take: those of schemas that refer in circles grow long."""
+        self._steps += parts * (1 + len(path) // 100)
+        if self._steps > MAX_STEPS:
+            raise InvalidSchema(
+                f"The two schemas would take more than {MAX_STEPS} steps to compare; "
+                "split them, or let fewer types refer to each other in circles"
+            )
+
+
+def _compare_fixed(reader: Fixed, writer: Fixed, path: str) -> Findings:
+    found = _compare_names(reader, writer, path)
+    if reader.size != writer.size:
+        sizes = f"expected: {writer.size}, found: {reader.size}"
+        found.append(_difference(kinds.FIXED_SIZE_MISMATCH, f"{path}/size", sizes))
+    return found
+
+
+def _compare_names(reader: NamedType, writer: NamedType, path: str) -> Findings:
+    """Namespaces do not matter, unless an alias is what makes the names meet (rules 2.3)."""
+    if reader.name.simple == writer.name.simple or writer.name.full in reader.aliases:
+        return []
+    return [_difference(kinds.NAME_MISMATCH, f"{path}/name", f"expected: {writer.name.full}")]
+
+
+def _missing_branch(writer: Type, path: str) -> Difference:
+    return _difference(kinds.MISSING_UNION_BRANCH, path, f"reader union lacking writer type: {writer.type.upper()}")
+
+
+def _difference(kind: str, path: str, info: str) -> Difference:
+    return Difference(kind, path or "/", info)

@@ -1,0 +1,101 @@
+"""The Avro format: what the registry asks of it, put together from the modules beside.
+
+Refuses to own any rule itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from llm_schema_registry.errors import InvalidSchema
+from llm_schema_registry.formats.avro.defaults import check_defaults
+from llm_schema_registry.formats.avro.diff import compare
+from llm_schema_registry.formats.avro.document import check_size, shorten, write
+from llm_schema_registry.formats.avro.kinds import KINDS
+from llm_schema_registry.formats.avro.parse import AvroRules, Reader
+from llm_schema_registry.formats.avro.render import Renderer, merge_tags
+from llm_schema_registry.formats.avro.tree import Record, Type
+from llm_schema_registry.formats.base import Kind, Parsed, ResolvedReference, sentence
+from llm_schema_registry.model import CompatibilityPolicy, Difference, EntityTags
+
+SCHEMA_TYPE = "AVRO"
+MEDIA_TYPES = ("application/vnd.apache.avro+json", "application/avro+json")
+
+
+class AvroSchema:
+    """An Avro schema that was understood. `root` is its type; names of references are resolved in it."""
+
+    reserved_misuse: str | None = None
+
+    def __init__(self, root: Type, types: frozenset[str], referenced: frozenset[str]) -> None:
+        """Write the schema once, so that one which cannot be stored is refused here. Raises InvalidSchema."""
+        self.root = root
+        self._types = types
+        self._referenced = referenced
+        renderer = Renderer(types, referenced)
+        self.canonical = renderer.text(root)
+        check_size(self.canonical)
+        self._tags = renderer.tags_found
+        self.inlined = Renderer(types, ()).text(root) if referenced else self.canonical
+
+    @property
+    def normalized(self) -> str:
+        return Renderer(self._types, self._referenced, is_normalized=True).text(self.root)
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        return tuple(self.root.fields) if isinstance(self.root, Record) else ()
+
+    @property
+    def tags(self) -> tuple[EntityTags, ...]:
+        return tuple(EntityTags(path, kind, tags) for (kind, path), tags in self._tags.items() if tags)
+
+    def with_tags(self, add: Sequence[EntityTags], remove: Sequence[EntityTags]) -> str:
+        tags = merge_tags(self._tags, add, remove)
+        return Renderer(self._types, self._referenced, tags=tags).text(self.root)
+
+    def render(self, style: str) -> str:
+        return self.inlined if style == "resolved" else self.canonical
+
+    def represent(self, media_type: str, *, pretty: bool) -> bytes:
+        if media_type not in MEDIA_TYPES:
+            raise KeyError(media_type)
+        text = write(json.loads(self.canonical), indent=2) if pretty else self.canonical
+        return text.encode()
+
+
+class AvroFormat:
+    """Avro under the rules of one Java release."""
+
+    schema_type = SCHEMA_TYPE
+    media_types = MEDIA_TYPES
+    kinds: Mapping[str, Kind] = KINDS
+
+    def __init__(self, rules: AvroRules = AvroRules.V1_12) -> None:
+        self._rules = rules
+
+    def parse(self, text: str, references: Sequence[ResolvedReference] = (), *, is_new: bool = True) -> AvroSchema:
+        reader = Reader(self._rules)
+        texts: dict[str, str] = {}
+        for reference in references:
+            texts.setdefault(reference.name, reference.text)
+        for name, referenced_text in texts.items():
+            try:
+                reader.read(referenced_text, checks_names=False)
+            except InvalidSchema as error:
+                raise InvalidSchema(f"Reference '{shorten(name)}' cannot be used: {error}") from None
+        referenced = frozenset(reader.types)
+        root = reader.read(text, checks_names=is_new)
+        if is_new:
+            check_defaults(reader.defaults, self._rules)
+        return AvroSchema(root, frozenset(reader.types), referenced)
+
+    def diff(self, reader: Parsed, writer: Parsed, policy: CompatibilityPolicy) -> Sequence[Difference]:
+        # One verdict under every policy (compatibility-rules 1.4).
+        return compare(cast("AvroSchema", reader).root, cast("AvroSchema", writer).root)
+
+    def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
+        description = sentence(KINDS[difference.kind], difference, reader_name, writer_name)
+        return f"{{errorType:'{difference.kind}', description:'{description}', additionalInfo:'{difference.info}'}}"
