@@ -68,7 +68,9 @@ def test_every_error_has_a_code_of_its_own() -> None:
     ]
     codes = [cls.code for cls in classes]
     generic = {400, 404, 405, 406, 413, 415, 422, 500, 503}
-    assert sorted(code for code in codes if code not in generic) == sorted({code for code in codes if code not in generic})
+    assert sorted(code for code in codes if code not in generic) == sorted(
+        {code for code in codes if code not in generic}
+    )
 
 
 def test_no_tracked_text_names_this_machine_or_a_package_host() -> None:
