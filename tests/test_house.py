@@ -77,7 +77,7 @@ def test_no_tracked_text_names_this_machine_or_a_package_host() -> None:
     hosts = ("files.pythonhosted" + ".org", "pypi" + ".org/simple", "registry.npmjs" + ".org", "index" + "-url")
     machine = re.compile(r"""(?:^|["' =(])/(?:work|root|home)/[a-z.]""", re.MULTILINE)
     for path in tracked_files():
-        if path.suffix in {".gz"} or not path.exists():
+        if path.suffix == ".gz" or not path.exists():
             continue
         text = path.read_text(errors="replace")
         assert not any(host in text for host in hosts), path
