@@ -54,7 +54,7 @@ class Route:
     `path` is an OpenAPI template and the metrics label. `answer` is the msgspec type of the success body (`str` is
     raw text, None is no body) and `status` its status. `errors` are the refusals of the use case; those that the
     transport itself can make (400, 404, 406, 413, 415, ...) need not be listed. `media_types` are what the success
-    body can be when that is not one of the three Confluent types.
+    body can be when that is not one of the three Confluent types. `example` is a request body worth sending.
     """
 
     method: str
@@ -68,6 +68,7 @@ class Route:
     status: int = 200
     errors: tuple[type[RegistryError], ...] = ()
     media_types: tuple[str, ...] | None = None
+    example: Any = None
     parameters: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

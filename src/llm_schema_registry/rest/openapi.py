@@ -1,0 +1,168 @@
+"""The OpenAPI 3.1 document, read off the route table and the msgspec types.
+
+Refuses to know a route that the table does not hold, and to document what no row says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from llm_schema_registry import __version__
+from llm_schema_registry.errors import (
+    BadRequest,
+    EmptyBody,
+    NotAcceptable,
+    RegistryError,
+    RouteNotFound,
+    StoreFailed,
+    TimedOut,
+    TooDeep,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from llm_schema_registry.rest.app import ErrorBody
+from llm_schema_registry.rest.request import CONFLUENT_MEDIA_TYPES, MAX_INTEGER
+from llm_schema_registry.rest.routing import Query, Route
+
+Document = dict[str, Any]
+
+_REF = "#/components/schemas/{name}"
+_INTEGER = {"type": "integer", "minimum": -(2**31), "maximum": MAX_INTEGER}
+_ID = {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}
+_TEXT = {"type": "string"}
+
+_PATH_PARAMETERS: dict[str, tuple[str, dict[str, Any], str | int]] = {
+    "subject": ("A subject, percent-encoded; `:.context:name` is one of another context.", _TEXT, "orders-value"),
+    "version": ("A version number, or `latest`.", _TEXT, "latest"),
+    "id": ("The id of a schema.", _ID, 1),
+    "guid": ("The guid of a schema.", _TEXT, "c5c1a9a2-6b1e-3a52-9c0f-1f6f0e1d2c3b"),
+    "context": ("A context, with or without its leading dot.", _TEXT, ".staging"),
+    "namespace": ("The namespace of a resource; `-` is any.", _TEXT, "-"),
+    "name": ("The name of a resource.", _TEXT, "orders"),
+    "resource": ("The id of a resource.", _TEXT, "lkc-1:orders"),
+}
+
+_INTRODUCTION = (
+    "Avro, Protobuf and JSON Schema over Confluent's Schema Registry API. Every path may be prefixed with "
+    "`/contexts/{context}`. Answers carry an `ETag`; a refusal is `{error_code, message}`, and the first three digits "
+    "of its code are the HTTP status."
+)
+
+
+def build_document(routes: Sequence[Route]) -> Document:
+    """Describe a route table. The same table always gives the same document."""
+    types = {type_ for route in routes for type_ in (route.body, route.answer) if type_ not in {None, str}}
+    ordered = sorted({*types, ErrorBody}, key=str)
+    schemas, components = msgspec.json.schema_components(ordered, ref_template=_REF)
+    schema_of = dict(zip(ordered, schemas, strict=True))
+    paths: Document = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "LLM-Schema-Registry",
+            "version": __version__,
+            "description": _INTRODUCTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
+        "paths": paths,
+        "components": {"schemas": dict(sorted(components.items()))},
+    }
+
+
+def _operation(route: Route, schema_of: dict[Any, Document]) -> Document:
+    operation: Document = {
+        "operationId": f"{route.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', route.path).rstrip('_')}",
+        "summary": route.summary,
+        "tags": [route.tag],
+    }
+    parameters = [*map(_path_parameter, route.parameters), *map(_query_parameter, route.query)]
+    if parameters:
+        operation["parameters"] = parameters
+    if route.body is not None:
+        content: Document = {"schema": schema_of[route.body]}
+        if route.example is not None:
+            content["example"] = route.example
+        operation["requestBody"] = {
+            "required": True,
+            "content": dict.fromkeys(CONFLUENT_MEDIA_TYPES, content),
+        }
+    operation["responses"] = _responses(route, schema_of)
+    return operation
+
+
+def _responses(route: Route, schema_of: dict[Any, Document]) -> Document:
+    responses: Document = {str(route.status): _success(route, schema_of)}
+    if route.method == "GET" and route.status == 200:
+        responses["304"] = {"description": "The client has this answer already (`If-None-Match`)."}
+    error_content = dict.fromkeys(CONFLUENT_MEDIA_TYPES, {"schema": schema_of[ErrorBody]})
+    refusals: dict[int, list[type[RegistryError]]] = {}
+    for error in dict.fromkeys((*route.errors, *_transport_errors(route))):
+        refusals.setdefault(int(str(error.code)[:3]), []).append(error)
+    for status, errors in sorted(refusals.items()):
+        responses[str(status)] = {"description": _codes(errors), "content": error_content}
+    return responses
+
+
+def _success(route: Route, schema_of: dict[Any, Document]) -> Document:
+    if route.answer is None:
+        return {"description": "Done; the answer has no body."}
+    schema = {"description": "The text as it is, not JSON-quoted."} if route.answer is str else schema_of[route.answer]
+    media_types = dict.fromkeys(
+        media_type.partition(";")[0] for media_type in route.media_types or CONFLUENT_MEDIA_TYPES
+    )
+    return {"description": "Success.", "content": {media_type: {"schema": schema} for media_type in media_types}}
+
+
+def _transport_errors(route: Route) -> Iterable[type[RegistryError]]:
+    """Name what is refused before or after a use case: addresses, types, sizes, failures."""
+    integers = any(query.type == "integer" or query.choices for query in route.query)
+    if integers or any(_PATH_PARAMETERS[name][1] is _ID for name in route.parameters):
+        yield RouteNotFound
+    if route.parameters or route.query or route.body:
+        yield BadRequest
+    yield NotAcceptable
+    if route.body is not None:
+        yield from (TooLarge, UnsupportedMediaType, EmptyBody, TooDeep)
+    yield from (StoreFailed, TimedOut)
+
+
+def _codes(errors: Iterable[type[RegistryError]]) -> str:
+    named: dict[int, list[str]] = {}
+    for error in errors:
+        named.setdefault(error.code, []).append(error.__name__)
+    return "; ".join(f"`{code}` {' or '.join(names)}" for code, names in sorted(named.items()))
+
+
+def _path_parameter(name: str) -> Document:
+    description, schema, example = _PATH_PARAMETERS[name]
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": schema,
+        "example": example,
+    }
+
+
+def _query_parameter(query: Query) -> Document:
+    schema: Document = dict(_INTEGER) if query.type == "integer" else {"type": query.type}
+    if query.choices:
+        schema["enum"] = list(query.choices)
+    if query.default is not None:
+        schema["default"] = query.default
+    if query.repeats:
+        schema = {"type": "array", "items": schema}
+    parameter: Document = {"name": query.name, "in": "query", "description": query.description, "schema": schema}
+    example = query.example if query.example is not None else query.default
+    if example is not None and example != "":
+        parameter["example"] = [example] if query.repeats else example
+    return parameter

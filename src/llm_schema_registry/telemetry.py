@@ -1,0 +1,128 @@
+"""Hooks for logs and metrics: what the server tells about itself.
+
+Refuses to know routes and use cases; labels are bounded sets that the callers name, never a subject or a raw path.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from functools import cache
+from typing import Literal, TextIO
+
+import structlog
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from structlog.typing import EventDict, FilteringBoundLogger
+
+from llm_schema_registry import __version__
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_MAX_LOGGED_CHARACTERS = 256
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # its package leaves this one function untyped
+_REGISTRY = CollectorRegistry()
+ProcessCollector(registry=_REGISTRY)
+_REQUESTS = Counter(
+    "schema_registry_requests_total",
+    "Requests answered, by route template.",
+    ("method", "endpoint", "status"),
+    registry=_REGISTRY,
+)
+_DURATIONS = Histogram(
+    "schema_registry_request_duration_seconds",
+    "Time from the request's head to the end of its answer.",
+    ("method", "endpoint"),
+    buckets=_BUCKETS,
+    registry=_REGISTRY,
+)
+_REGISTRATIONS = Counter(
+    "schema_registry_schema_registrations_total",
+    "Registrations, by what became of them.",
+    ("status",),
+    registry=_REGISTRY,
+)
+_COMPATIBILITY_CHECKS = Counter(
+    "schema_registry_compatibility_checks_total",
+    "Compatibility checks, by verdict.",
+    ("result",),
+    registry=_REGISTRY,
+)
+_BUILD = Gauge(
+    "schema_registry_build_info",
+    "Always 1; the labels say what runs.",
+    ("version", "python"),
+    registry=_REGISTRY,
+)
+_BUILD.labels(__version__, sys.version.partition(" ")[0]).set(1)
+
+
+def registration(status: str) -> None:
+    """Count a registration: `created`, `existing`, or why it was refused (`incompatible`, `invalid`, ...)."""
+    _REGISTRATIONS.labels(status).inc()
+
+
+def compatibility_check(result: str) -> None:
+    """Count a verdict: `compatible` or `incompatible`."""
+    _COMPATIBILITY_CHECKS.labels(result).inc()
+
+
+def request_served(method: str, endpoint: str, status: int, seconds: float) -> None:
+    """Count an answered request. `endpoint` is a route template, or one fixed word for every unknown path."""
+    _requests(method, endpoint, status).inc()
+    _durations(method, endpoint).observe(seconds)
+
+
+@cache
+def _requests(method: str, endpoint: str, status: int) -> Counter:
+    return _REQUESTS.labels(method, endpoint, str(status))
+
+
+@cache
+def _durations(method: str, endpoint: str) -> Histogram:
+    return _DURATIONS.labels(method, endpoint)
+
+
+def exposition() -> bytes:
+    """Write all metrics in Prometheus' text format."""
+    return generate_latest(_REGISTRY)
+
+
+def open_log(level: LogLevel, stream: TextIO | None = None) -> FilteringBoundLogger:
+    """Make a structured log of at least `level`: one JSON object a line, to stderr unless told otherwise.
+
+    JSON escapes line ends and everything outside ASCII, so nothing that a user sends can look like another line.
+    """
+    log: FilteringBoundLogger = structlog.wrap_logger(
+        structlog.PrintLogger(stream or sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            _stamp,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+    ).bind()
+    return log
+
+
+def _stamp(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Add the time and cut long texts."""
+    for name, value in event.items():
+        if name != "exception" and isinstance(value, str) and len(value) > _MAX_LOGGED_CHARACTERS:
+            event[name] = f"{value[:_MAX_LOGGED_CHARACTERS]}..."
+    now = time.time()
+    event["timestamp"] = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
+    return event
