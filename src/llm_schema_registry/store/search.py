@@ -24,6 +24,7 @@ from sqlalchemy import (
     tuple_,
 )
 
+from llm_schema_registry.names import MAX_VERSION
 from llm_schema_registry.store.base import VersionFilter, Visibility
 from llm_schema_registry.store.tables import (
     MAX_KEY_BYTES,
@@ -111,7 +112,7 @@ def filter_versions(statement: AnySelect, where: VersionFilter) -> tuple[AnySele
                 versions.c.version > bindparam("after_version"),
             ),
         ]
-        parameters |= {"after_subject": str(subject), "after_version": version}
+        parameters |= {"after_subject": str(subject), "after_version": min(version, MAX_VERSION)}
     statement = statement.where(is_visible(where.visibility), *conditions)
     return windowed(statement.order_by(subjects.c.qualified_name, versions.c.version)), parameters
 
