@@ -102,7 +102,7 @@ def _responses(route: Route, schema_of: dict[Any, Document]) -> Document:
     responses: Document = {str(route.status): _success(route, schema_of)}
     if route.method == "GET" and route.status == 200:
         responses["304"] = {"description": "The client has this answer already (`If-None-Match`)."}
-    error_content = dict.fromkeys(CONFLUENT_MEDIA_TYPES, {"schema": schema_of[ErrorBody]})
+    error_content = {media_type: {"schema": schema_of[ErrorBody]} for media_type in CONFLUENT_MEDIA_TYPES}
     refusals: dict[int, list[type[RegistryError]]] = {}
     for error in dict.fromkeys((*route.errors, *_transport_errors(route))):
         refusals.setdefault(int(str(error.code)[:3]), []).append(error)

@@ -1,0 +1,72 @@
+"""What a server says is incompatible, taken apart: kind, place and reason.
+
+Refuses to judge. The messages are lines that look like JSON and are not (rest-api 9.3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+INCOMPATIBLE_CODES = frozenset({409, 40901})
+"""The code of a refused registration: ours, and that of older servers (rest-api section 2)."""
+
+_FINDING = re.compile(
+    r"""\{errorType:['"](?P<kind>\w+)['"],\ description:['"](?P<description>.*?)['"]"""
+    r"""(?:,\ additionalInfo:['"].*?['"])?\}(?=,\ \{|\]|$)""",
+    re.DOTALL | re.VERBOSE,
+)
+_PATH = re.compile(r"""\s*\(?\b(?:at )?path ['"](?P<path>[^'"]*)['"]\)?""")
+_OLD_VERSION = re.compile(r"\{oldSchemaVersion: (\d+)\}")
+_CONTEXT_LINES = ("{oldSchemaVersion:", "{oldSchema:", "{validateFields:")
+
+
+class Finding(NamedTuple):
+    """One thing that breaks. `kind` and `path` are empty when the server only gave a sentence."""
+
+    kind: str
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return "  ".join(part for part in self if part)
+
+
+def findings_of(messages: Iterable[str]) -> list[Finding]:
+    """Read the messages of a verbose check, in their order."""
+    found = []
+    for message in messages:
+        match = _FINDING.fullmatch(message)
+        if match:
+            found.append(_finding(match))
+        elif not message.startswith(_CONTEXT_LINES):
+            found.append(Finding("", "", message))
+    return found
+
+
+def version_of(messages: Iterable[str]) -> int | None:
+    """Return the version that the messages speak of, if they name one."""
+    for message in messages:
+        match = _OLD_VERSION.fullmatch(message)
+        if match:
+            return int(match[1])
+    return None
+
+
+def readable(refusal: str) -> str:
+    """Lay out the message of a refused registration: its sentence, then a line for each finding."""
+    sentence, _, details = refusal.partition(", details: [")
+    details = details.partition(", {oldSchemaVersion:")[0]
+    found = [_finding(match) for match in _FINDING.finditer(details)]
+    return "\n".join([f"{sentence}:", *(f"  {finding}" for finding in found)]) if found else refusal
+
+
+def _finding(match: re.Match[str]) -> Finding:
+    description = match["description"]
+    path = _PATH.search(description)
+    if path is None:
+        return Finding(match["kind"], "", description)
+    # The place has its own column, so the sentence need not repeat it.
+    reason = description[: path.start()] + description[path.end() :]
+    return Finding(match["kind"], path["path"], reason.strip())

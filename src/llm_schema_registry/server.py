@@ -1,0 +1,148 @@
+"""The composition root: settings become a store, formats, routes and a listening socket.
+
+Refuses to hold any logic of the registry; what it chooses is named once, here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from structlog.typing import FilteringBoundLogger
+
+from llm_schema_registry import __version__, telemetry
+from llm_schema_registry.errors import RegistryError
+from llm_schema_registry.formats import AvroRules, build_formats
+from llm_schema_registry.registry.engines import Engines
+from llm_schema_registry.registry.operation import Call, Policy
+from llm_schema_registry.rest.app import Options, RestApp
+from llm_schema_registry.rest.table import build_routes
+from llm_schema_registry.settings import Settings, without_password
+from llm_schema_registry.store.base import Store
+from llm_schema_registry.store.sql import SqlStore
+
+STORES: Mapping[str, Callable[[str], Store]] = {
+    "sqlite": SqlStore.open,
+    "postgresql": SqlStore.open,
+    "postgres": SqlStore.open,
+}
+"""Which store serves which kind of URL."""
+
+STOP_SECONDS = 4.0
+"""How long requests that have begun may go on after the signal to stop."""
+
+
+class StartRefused(Exception):
+    """The server cannot start; the message says why and what to do."""
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what has begun. Raises StartRefused."""
+    asyncio.run(_run(settings))
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[RestApp]:
+    """Open the store, bring its tables up to date and answer the application over it. Raises StartRefused."""
+    store = _open_store(settings.database_url)
+    engines = Engines(build_formats(AvroRules(settings.avro_rules)))
+    try:
+        try:
+            await store.migrate()
+        except RegistryError as error:
+            raise StartRefused(f"{without_password(settings.database_url)} cannot be used. {error}") from error
+        call = Call(
+            store=store,
+            engines=engines,
+            clock=lambda: time.time_ns() // 1_000_000,
+            policy=Policy(default_level=settings.default_compatibility, requires_owner=settings.require_owner),
+        )
+        options = Options(
+            max_body_bytes=settings.max_body_bytes,
+            request_timeout_seconds=settings.request_timeout_seconds,
+            legacy_409_code=settings.legacy_409_code,
+        )
+        yield RestApp(build_routes(settings.kafka_cluster, settings.registry_cluster), call, log, options)
+    finally:
+        engines.close()
+        await store.close()
+
+
+async def _run(settings: Settings) -> None:
+    log = telemetry.open_log(settings.log_level)
+    port = _claim_port(settings.host, settings.port)
+    async with open_app(settings, log) as app:
+        server = Server(
+            app,
+            address=settings.host,
+            port=port,
+            interface=Interfaces.ASGINL,
+            websockets=False,
+            backlog=1024,
+            log_enabled=False,
+        )
+        serving = asyncio.ensure_future(server.serve())
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            server.stop()  # type: ignore[no-untyped-call]  # granian leaves this method untyped
+            loop.call_later(STOP_SECONDS, serving.cancel)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+        _greet(settings, port)
+        log.info("started", host=settings.host, port=port, version=__version__)
+        try:
+            await serving
+        except asyncio.CancelledError:
+            log.warning("stopped before every request was finished", waited_seconds=STOP_SECONDS)
+    log.info("stopped")
+
+
+def _open_store(url: str) -> Store:
+    scheme = url.partition("://")[0]
+    opened = STORES.get(scheme)
+    if opened is None:
+        raise StartRefused(f"database_url is of no known kind; known are {', '.join(f'{key}://' for key in STORES)}")
+    try:
+        return opened(url)
+    except (ValueError, OSError) as error:
+        raise StartRefused(f"{without_password(url)} cannot be opened. {error}") from error
+
+
+def _claim_port(host: str, port: int) -> int:
+    """Return the port, or a free one for 0. Raises StartRefused when it is taken.
+
+    The server itself listens with SO_REUSEPORT, which would silently share the port with another process.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            claimed: int = probe.getsockname()[1]
+            return claimed
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StartRefused(f"Cannot listen on {host}:{port}: {reason}. Choose another with --host and --port") from None
+
+
+def _greet(settings: Settings, port: int) -> None:
+    address = f"http://{f'[{settings.host}]' if ':' in settings.host else settings.host}:{port}"
+    lines = (
+        f"LLM-Schema-Registry {__version__}",
+        f"  address   {address}",
+        f"  docs      {address}/docs",
+        f"  database  {without_password(settings.database_url)}",
+    )
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
