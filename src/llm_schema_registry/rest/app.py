@@ -109,7 +109,9 @@ class RestApp:
             raise NotAcceptable
         request = Request(
             call=dataclasses.replace(self._call, request_id=request_id),
-            match=match,
+            context=match.context,
+            path_values=match.values,
+            declared=match.route.query,
             headers=headers,
             query_string=query_string,
             receive=receive,

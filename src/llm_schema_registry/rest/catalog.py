@@ -27,8 +27,8 @@ from llm_schema_registry.errors import (
 from llm_schema_registry.model import CompatibilityLevel, Subject, Version
 from llm_schema_registry.names import parse_context, parse_version
 from llm_schema_registry.registry import Page, VersionFilter, Visibility, config, registration, schemas, subjects
-from llm_schema_registry.rest.request import IMMUTABLE, Request, Response, json_answer
-from llm_schema_registry.rest.routing import Query, Route
+from llm_schema_registry.rest.request import IMMUTABLE, Query, Request, Response, json_answer
+from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.rest.subjects import DELETED
 from llm_schema_registry.wire.confluent import level_of
 from llm_schema_registry.wire.v1 import (

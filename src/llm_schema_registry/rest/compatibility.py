@@ -9,8 +9,8 @@ from llm_schema_registry.errors import InvalidRuleSet, InvalidSchema, InvalidVer
 from llm_schema_registry.model import Report
 from llm_schema_registry.names import parse_version
 from llm_schema_registry.registry import compatibility
-from llm_schema_registry.rest.request import Request, Response, json_answer
-from llm_schema_registry.rest.routing import Query, Route
+from llm_schema_registry.rest.request import Query, Request, Response, json_answer
+from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.rest.subjects import NORMALIZE
 from llm_schema_registry.wire.confluent import (
     CompatibilityCheckResponse,

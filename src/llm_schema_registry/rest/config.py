@@ -15,8 +15,8 @@ from llm_schema_registry.errors import (
 )
 from llm_schema_registry.model import Config
 from llm_schema_registry.registry import config
-from llm_schema_registry.rest.request import Request, Response, json_answer
-from llm_schema_registry.rest.routing import Query, Route
+from llm_schema_registry.rest.request import Query, Request, Response, json_answer
+from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.wire.confluent import ConfigUpdateRequest, config_changes, config_update_body
 
 DEFAULT_TO_GLOBAL = Query("defaultToGlobal", "boolean", False, "Whether wider scopes fill what is unset here.")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from llm_schema_registry.errors import BadRequest, ContextNotEmpty
 from llm_schema_registry.names import parse_context
 from llm_schema_registry.registry import contexts
-from llm_schema_registry.rest.request import Request, Response, empty_answer, json_answer
-from llm_schema_registry.rest.routing import PAGING, Query, Route
+from llm_schema_registry.rest.request import PAGING, Query, Request, Response, empty_answer, json_answer
+from llm_schema_registry.rest.routing import Route
 
 
 async def list_contexts(request: Request) -> Response:

@@ -15,8 +15,8 @@ from llm_schema_registry.errors import (
 )
 from llm_schema_registry.registry import mode
 from llm_schema_registry.rest.config import DEFAULT_TO_GLOBAL
-from llm_schema_registry.rest.request import Request, Response, json_answer
-from llm_schema_registry.rest.routing import Query, Route
+from llm_schema_registry.rest.request import Query, Request, Response, json_answer
+from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.wire.confluent import ModeBody, mode_of
 
 _FORCE = Query("force", "boolean", False, "Whether to set IMPORT although the scope has subjects.")

@@ -25,8 +25,8 @@ from llm_schema_registry.errors import (
     UnsupportedMediaType,
 )
 from llm_schema_registry.rest.app import ErrorBody
-from llm_schema_registry.rest.request import CONFLUENT_MEDIA_TYPES, MAX_INTEGER
-from llm_schema_registry.rest.routing import Query, Route
+from llm_schema_registry.rest.request import CONFLUENT_MEDIA_TYPES, MAX_INTEGER, Query
+from llm_schema_registry.rest.routing import Route
 
 Document = dict[str, Any]
 

@@ -6,10 +6,10 @@ Refuses to know routes' meanings, and to let an unbounded, undecodable or over-d
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Hashable, Iterable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -26,7 +26,6 @@ from llm_schema_registry.model import Subject
 from llm_schema_registry.names import parse_subject
 from llm_schema_registry.registry import Page
 from llm_schema_registry.registry.operation import Call
-from llm_schema_registry.rest.routing import Match, Query
 
 T = TypeVar("T")
 
@@ -55,6 +54,29 @@ _QUALITY = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 _NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
 _BRACES_TO_BRACKETS = bytes.maketrans(b"{}", b"[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query parameter that a route reads. `default` None: the parameter has no default.
+
+    A value outside `choices` answers 404/404, like an integer that is none (rest-api 1.5).
+    """
+
+    name: str
+    type: Literal["boolean", "integer", "string"]
+    default: bool | int | str | None
+    description: str
+    repeats: bool = False
+    choices: tuple[str, ...] = ()
+    example: bool | int | str | None = None
+
+
+PAGING = (
+    Query("offset", "integer", 0, "How many rows to leave out at the start.", example=0),
+    Query("limit", "integer", -1, "How many rows to answer at most; 0 or below is the server's own limit.", example=10),
+)
+"""What a route declares whose handler reads `Request.page`."""
 
 
 @dataclass(slots=True)
@@ -87,36 +109,48 @@ def empty_answer(status: int = 204) -> Response:
 
 
 class Request:
-    """One request, matched to its route. Parameters are decoded; the body is read when it is asked for."""
+    """One request, matched to its route. Parameters are decoded; the body is read when it is asked for.
 
-    __slots__ = ("_headers", "_match", "_max_body_bytes", "_query", "_query_string", "_receive", "call")
+    `context` is the one of a `/contexts/{context}/` prefix, otherwise the default one.
+    """
+
+    __slots__ = (
+        "_declared",
+        "_headers",
+        "_max_body_bytes",
+        "_path_values",
+        "_query",
+        "_query_string",
+        "_receive",
+        "call",
+        "context",
+    )
 
     def __init__(
         self,
         *,
         call: Call,
-        match: Match,
+        context: str,
+        path_values: Mapping[str, str],
+        declared: Sequence[Query],
         headers: RawHeaders,
         query_string: bytes,
         receive: Receive,
         max_body_bytes: int,
     ) -> None:
         self.call = call
-        self._match = match
+        self.context = context
+        self._path_values = path_values
+        self._declared = declared
         self._headers = headers
         self._query_string = query_string
         self._query: dict[str, list[str]] | None = None
         self._receive = receive
         self._max_body_bytes = max_body_bytes
 
-    @property
-    def context(self) -> str:
-        """The context of a `/contexts/{ctx}/` prefix, otherwise the default one."""
-        return self._match.context
-
     def path(self, name: str) -> str:
         """Return a path parameter, decoded once."""
-        return self._match.values[name]
+        return self._path_values[name]
 
     def path_int(self, name: str) -> int:
         """Return a path parameter that must be 0 to 2^31-1. Raises RouteNotFound (rest-api 1.5)."""
@@ -131,11 +165,11 @@ class Request:
 
     def scope(self) -> Subject:
         """Return what a settings route is about: its subject, or without one the prefix's whole context."""
-        return self.subject() if "subject" in self._match.values else Subject(self.context, "")
+        return self.subject() if "subject" in self._path_values else Subject(self.context, "")
 
     def texts(self, name: str) -> list[str]:
         """Return every value of a query parameter, in order."""
-        declared = self._declared(name)
+        declared = self._declaration(name)
         values = self._queries.get(name, [])
         if declared.choices and not set(values) <= set(declared.choices):
             raise RouteNotFound
@@ -192,12 +226,12 @@ class Request:
             self._query = parse_query(self._query_string)
         return self._query
 
-    def _declared(self, name: str) -> Query:
+    def _declaration(self, name: str) -> Query:
         """Return the row that declares a query parameter: what is not documented cannot be read."""
-        for query in self._match.route.query:
+        for query in self._declared:
             if query.name == name:
                 return query
-        raise LookupError(f"{self._match.route.path} reads the query parameter {name!r} that it does not declare")
+        raise LookupError(f"the query parameter {name!r} is read but not declared by the route")
 
     def _check_content(self) -> None:
         encoding = self.header("content-encoding")

@@ -8,43 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from llm_schema_registry.errors import BadRequest, MethodNotAllowed, RegistryError, RouteNotFound
 from llm_schema_registry.model import DEFAULT_CONTEXT
 from llm_schema_registry.names import parse_context
+from llm_schema_registry.rest.request import Query, Request, Response
 
-if TYPE_CHECKING:
-    from llm_schema_registry.rest.request import Request, Response
-
-Handler = Callable[["Request"], Awaitable["Response"]]
+Handler = Callable[[Request], Awaitable[Response]]
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _PARAMETER = re.compile(r"\{(\w+)\}")
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A query parameter that a route reads. `default` None: the parameter has no default.
-
-    A value outside `choices` answers 404/404, like an integer that is none (rest-api 1.5).
-    """
-
-    name: str
-    type: Literal["boolean", "integer", "string"]
-    default: bool | int | str | None
-    description: str
-    repeats: bool = False
-    choices: tuple[str, ...] = ()
-    example: bool | int | str | None = None
-
-
-PAGING = (
-    Query("offset", "integer", 0, "How many rows to leave out at the start.", example=0),
-    Query("limit", "integer", -1, "How many rows to answer at most; 0 or below is the server's own limit.", example=10),
-)
-"""What a route declares whose handler reads `Request.page`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +90,10 @@ class Router:
         Raises RouteNotFound, MethodNotAllowed, and BadRequest for a path that is not percent-encoded UTF-8.
         """
         method = "GET" if method == "HEAD" else method
-        segments = [decode_segment(segment) for segment in raw_path.split(b"/")[1:]]
+        if b"%" in raw_path:
+            segments = [decode_segment(segment) for segment in raw_path.split(b"/")[1:]]
+        else:
+            segments = decode_segment(raw_path).split("/")[1:]
         allowed: set[str] = set()
         for context, rest in _readings(segments):
             for node, values in self._find(self._root, rest, 0, []):

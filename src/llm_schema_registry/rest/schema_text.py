@@ -8,8 +8,7 @@ from __future__ import annotations
 from llm_schema_registry.errors import NotAcceptable
 from llm_schema_registry.model import Schema
 from llm_schema_registry.registry import schemas
-from llm_schema_registry.rest.request import CONFLUENT_MEDIA_TYPES, Request, Response, text_answer
-from llm_schema_registry.rest.routing import Query
+from llm_schema_registry.rest.request import CONFLUENT_MEDIA_TYPES, Query, Request, Response, text_answer
 
 SCHEMA_MEDIA_TYPES = (*CONFLUENT_MEDIA_TYPES, *schemas.NATIVE_MEDIA_TYPES)
 PRETTY = Query("pretty", "boolean", False, "Whether to lay the schema out for people instead of compactly.")

@@ -9,8 +9,8 @@ from llm_schema_registry.errors import InvalidSchema, SchemaNotFound
 from llm_schema_registry.model import Subject
 from llm_schema_registry.names import parse_subject
 from llm_schema_registry.registry import VersionFilter, Visibility, schemas
-from llm_schema_registry.rest.request import IMMUTABLE, Request, Response, json_answer
-from llm_schema_registry.rest.routing import PAGING, Query, Route
+from llm_schema_registry.rest.request import IMMUTABLE, PAGING, Query, Request, Response, json_answer
+from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.rest.schema_text import PRETTY, SCHEMA_MEDIA_TYPES, answer_schema_text
 from llm_schema_registry.rest.subjects import (
     DELETED,

@@ -30,8 +30,8 @@ from llm_schema_registry.errors import (
 from llm_schema_registry.model import DEFAULT_CONTEXT, Reference, Version
 from llm_schema_registry.names import parse_subject, parse_version
 from llm_schema_registry.registry import Visibility, references, registration, schemas, subjects
-from llm_schema_registry.rest.request import Request, Response, json_answer
-from llm_schema_registry.rest.routing import PAGING, Query, Route
+from llm_schema_registry.rest.request import PAGING, Query, Request, Response, json_answer
+from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.rest.schema_text import PRETTY, SCHEMA_MEDIA_TYPES, answer_schema_text
 from llm_schema_registry.wire.confluent import (
     RegisterSchemaRequest,
