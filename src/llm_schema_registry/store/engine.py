@@ -1,10 +1,11 @@
-"""Connections: a user's URL into SQLAlchemy engines, and what drivers raise into the registry's errors.
+"""Connections: a user's URL into pools of connections, and what drivers raise into the registry's errors.
 
 Refuses to know a table.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,8 +18,7 @@ import aiosqlite
 import asyncpg
 from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from llm_schema_registry.errors import RegistryError, StoreFailed, TimedOut
@@ -35,16 +35,48 @@ _LATE = frozenset({"55P03", "57014", "40P01", "40001"})
 _Answer = TypeVar("_Answer")
 
 
-class Engines(NamedTuple):
+class Pool:
+    """The connections of an engine, given to whoever has waited longest.
+
+    SQLAlchemy's own queue lets a task that comes back at once overtake those that wait, for ever if need be.
+    """
+
+    def __init__(self, engine: AsyncEngine, size: int, timeout_seconds: float) -> None:
+        self.engine = engine
+        self._free = asyncio.Semaphore(size)
+        self._timeout_seconds = timeout_seconds
+
+    async def acquire(self) -> AsyncConnection:
+        """Wait for a connection. Raises TimeoutError."""
+        if self._free.locked():
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._free.acquire()
+        else:
+            await self._free.acquire()
+        try:
+            return await self.engine.connect()
+        except BaseException:
+            self._free.release()
+            raise
+
+    async def release(self, connection: AsyncConnection) -> None:
+        """Give a connection back; what it did not commit is rolled back."""
+        try:
+            await connection.close()
+        finally:
+            self._free.release()
+
+
+class Pools(NamedTuple):
     """Where to read and where to write. `keeper` holds a database in memory alive between connections."""
 
-    readers: AsyncEngine
-    writers: AsyncEngine
+    readers: Pool
+    writers: Pool
     keeper: sqlite3.Connection | None = None
 
 
-def open_engines(url: str, *, pool_size: int, lock_timeout_seconds: float) -> Engines:
-    """Prepare engines for a URL; nothing connects yet. Raises ValueError for a URL of no known kind."""
+def open_pools(url: str, *, pool_size: int, lock_timeout_seconds: float) -> Pools:
+    """Prepare connections for a URL; nothing connects yet. Raises ValueError for a URL of no known kind."""
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite" and rest in ("", "/:memory:"):
         return _open_memory(lock_timeout_seconds)
@@ -61,8 +93,6 @@ def translated() -> Iterator[None]:
     """Raise the registry's errors instead of the drivers'."""
     try:
         yield
-    except PoolTimeout as error:
-        raise TimedOut("The store is busy: no connection became free in time; try again") from error
     except DBAPIError as error:
         raise _translate(error) from error
     except TimeoutError as error:
@@ -140,25 +170,23 @@ class _OneVisitConnection(aiosqlite.Connection):
         return answer
 
 
-def _open_memory(lock_timeout_seconds: float) -> Engines:
-    # One connection at a time: this kind of database knows no snapshots, and waiting in the pool's queue is cheaper
-    # and fairer than SQLite's sleeping. Unlike `:memory:` it outlives a connection that a cancelled task broke.
+def _open_memory(lock_timeout_seconds: float) -> Pools:
+    # One connection at a time: this kind of database knows no snapshots, and waiting for a turn is cheaper and fairer
+    # than SQLite's sleeping. Unlike `:memory:` it outlives a connection that a cancelled task broke.
     database = f"file:/{uuid.uuid4().hex}?vfs=memdb"
-    connect = partial(_connect_sqlite, database, lock_timeout_seconds, ())
     keeper = sqlite3.connect(database, uri=True, check_same_thread=False)
-    engine = _sqlite_engine(connect, 1, lock_timeout_seconds)
-    return Engines(engine, engine, keeper)
+    pool = _sqlite_pool(partial(_connect_sqlite, database, lock_timeout_seconds, ()), 1, lock_timeout_seconds)
+    return Pools(pool, pool, keeper)
 
 
-def _open_file(path: Path, pool_size: int, lock_timeout_seconds: float) -> Engines:
+def _open_file(path: Path, pool_size: int, lock_timeout_seconds: float) -> Pools:
     path.parent.mkdir(parents=True, exist_ok=True)
     # FULL: what was committed survives the loss of power.
     pragmas = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
     connect = partial(_connect_sqlite, path.absolute().as_uri(), lock_timeout_seconds, pragmas)
-    readers = _sqlite_engine(connect, pool_size, lock_timeout_seconds)
-    # SQLite has one writer at a time; of one process they queue in the pool, without polling.
-    writers = _sqlite_engine(connect, 1, lock_timeout_seconds)
-    return Engines(readers, writers)
+    readers = _sqlite_pool(connect, pool_size, lock_timeout_seconds)
+    # SQLite has one writer at a time; those of one process take turns here, without polling.
+    return Pools(readers, _sqlite_pool(connect, 1, lock_timeout_seconds))
 
 
 def _connect_sqlite(uri: str, lock_timeout_seconds: float, pragmas: Sequence[str]) -> _OneVisitConnection:
@@ -171,21 +199,15 @@ def _connect_sqlite(uri: str, lock_timeout_seconds: float, pragmas: Sequence[str
     return _OneVisitConnection(connect)
 
 
-def _sqlite_engine(
-    connect: Callable[[], _OneVisitConnection], pool_size: int, pool_timeout_seconds: float
-) -> AsyncEngine:
+def _sqlite_pool(connect: Callable[[], _OneVisitConnection], size: int, timeout_seconds: float) -> Pool:
     # The driver stays in autocommit, so a question is one statement; transactions begin by an explicit BEGIN.
-    return create_async_engine(
-        "sqlite+aiosqlite://",
-        async_creator=connect,
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=pool_timeout_seconds,
+    engine = create_async_engine(
+        "sqlite+aiosqlite://", async_creator=connect, poolclass=AsyncAdaptedQueuePool, pool_size=size, max_overflow=0
     )
+    return Pool(engine, size, timeout_seconds)
 
 
-def _open_postgresql(url: str, pool_size: int, lock_timeout_seconds: float) -> Engines:
+def _open_postgresql(url: str, pool_size: int, lock_timeout_seconds: float) -> Pools:
     # asyncpg reads the URL itself: it knows all of libpq's parameters, `sslmode` and several hosts included.
     connect = partial(
         asyncpg.connect,
@@ -199,15 +221,15 @@ def _open_postgresql(url: str, pool_size: int, lock_timeout_seconds: float) -> E
         },
     )
 
-    def engine(isolation_level: IsolationLevel) -> AsyncEngine:
-        return create_async_engine(
+    def pool(isolation_level: IsolationLevel) -> Pool:
+        engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=connect,
             isolation_level=isolation_level,
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=lock_timeout_seconds,
         )
+        return Pool(engine, pool_size, lock_timeout_seconds)
 
     # Two pools: transactions that wait for each other must not keep readers waiting.
-    return Engines(engine("AUTOCOMMIT"), engine("READ COMMITTED"))
+    return Pools(pool("AUTOCOMMIT"), pool("READ COMMITTED"))

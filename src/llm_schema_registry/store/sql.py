@@ -21,7 +21,7 @@ from sqlalchemy.sql import Executable
 from llm_schema_registry.model import Subject
 from llm_schema_registry.store import migrations
 from llm_schema_registry.store.base import Reader, Writer
-from llm_schema_registry.store.engine import Engines, open_engines, translated
+from llm_schema_registry.store.engine import Pools, open_pools, translated
 from llm_schema_registry.store.reader import Rows, SqlReader
 from llm_schema_registry.store.search import Parameters
 from llm_schema_registry.store.writer import SqlWriter
@@ -33,8 +33,8 @@ _LOCKS_AT_ONCE = 500
 class SqlStore:
     """A `base.Store` in a SQLite file, in memory, or in PostgreSQL."""
 
-    def __init__(self, engines: Engines) -> None:
-        self._readers, self._writers, self._keeper = engines
+    def __init__(self, pools: Pools) -> None:
+        self._readers, self._writers, self._keeper = pools
         self._reader = SqlReader(self._read)
 
     @classmethod
@@ -45,7 +45,7 @@ class SqlStore:
         A lock or connection that is not had within `lock_timeout_seconds` raises TimedOut. Raises ValueError for a
         URL of another kind.
         """
-        return cls(open_engines(url, pool_size=pool_size, lock_timeout_seconds=lock_timeout_seconds))
+        return cls(open_pools(url, pool_size=pool_size, lock_timeout_seconds=lock_timeout_seconds))
 
     @property
     def reader(self) -> Reader:
@@ -60,14 +60,14 @@ class SqlStore:
         async with self._connected(_locks(lock, share)) as connection:
             writer = SqlWriter(partial(_run, connection))
             yield writer
-            await _see_through(_commit(connection, writer))
+            await _see_through(_end(connection, writer))
 
     async def migrate(self) -> None:
         """Bring the tables up to date, see `base.Store.migrate`."""
         async with self._connected([_MIGRATION]) as connection:
             with translated():
                 await connection.run_sync(migrations.upgrade)
-                await connection.commit()
+                await _commit(connection)
 
     async def ping(self) -> None:
         """Ask for a trivial answer. Raises StoreFailed."""
@@ -75,8 +75,8 @@ class SqlStore:
 
     async def close(self) -> None:
         """Give all connections back."""
-        await self._readers.dispose()
-        await self._writers.dispose()
+        await self._readers.engine.dispose()
+        await self._writers.engine.dispose()
         if self._keeper is not None:
             self._keeper.close()
 
@@ -91,11 +91,11 @@ class SqlStore:
             return await self._read_once(statement, parameters)
 
     async def _read_once(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
-        connection = await self._readers.connect()
+        connection = await self._readers.acquire()
         try:
             return (await connection.execute(statement, parameters)).all()
         finally:
-            await connection.close()
+            await self._readers.release(connection)
 
     @asynccontextmanager
     async def _connected(self, locks: Iterable[_Lock]) -> AsyncIterator[AsyncConnection]:
@@ -111,10 +111,10 @@ class SqlStore:
             yield connection
         finally:
             with translated():
-                await _see_through(connection.close())
+                await _see_through(self._writers.release(connection))
 
     async def _begin(self, locks: Iterable[_Lock]) -> AsyncConnection:
-        connection = await self._writers.connect()
+        connection = await self._writers.acquire()
         try:
             if connection.dialect.name == "sqlite":
                 # One writer at a time: the lock on the database is every lock.
@@ -122,7 +122,7 @@ class SqlStore:
             else:
                 await _take(connection, sorted(locks))
         except BaseException:
-            await _see_through(connection.close())
+            await _see_through(self._writers.release(connection))
             raise
         return connection
 
@@ -176,10 +176,19 @@ async def _run(connection: AsyncConnection, statement: Executable, parameters: P
         return result.all() if result.returns_rows else []
 
 
-async def _commit(connection: AsyncConnection, writer: SqlWriter) -> None:
+async def _end(connection: AsyncConnection, writer: SqlWriter) -> None:
     await writer.write_events()
     with translated():
+        await _commit(connection)
+
+
+async def _commit(connection: AsyncConnection) -> None:
+    try:
         await connection.commit()
+    except BaseException:
+        # SQLAlchemy takes the transaction for ended; SQLite keeps it open, and the pool would pass it on.
+        await connection.invalidate()
+        raise
 
 
 async def _see_through(work: Coroutine[Any, Any, None]) -> None:
