@@ -23,8 +23,8 @@ from llm_schema_registry.model import (
     Version,
 )
 from llm_schema_registry.registry.candidate import Candidate, parse_stored, understand
-from llm_schema_registry.registry.config import effective_config, follow_alias
 from llm_schema_registry.registry.operation import Call, Permission, operation
+from llm_schema_registry.registry.scopes import settle
 from llm_schema_registry.store.base import Page, Reader, Visibility
 
 RESERVED_PROPERTY = "confluent:reserved"
@@ -41,8 +41,8 @@ async def check(
     Without: with the versions that registration would compare. Raises InvalidSchema, VersionNotFound.
     """
     reader = call.store.reader
-    subject = await follow_alias(reader, subject)
-    config = await effective_config(call, reader, subject)
+    scopes = await settle(reader, subject)
+    subject, config = scopes.subject, scopes.config(call.policy.default_level)
     only: Version | None = None
     if version is not None:
         only = await reader.find_version(subject, version)
@@ -51,12 +51,14 @@ async def check(
     candidate = await understand(call, reader, subject, submission, config, normalize=normalize)
     if version is not None:
         return await judge(call, reader, candidate, config, () if only is None else (only,), only)
-    return await gate(call, reader, subject, candidate, config)
-
-
-async def gate(call: Call, reader: Reader, subject: Subject, candidate: Candidate, config: Config) -> Report:
-    """Compare a candidate with the versions that its subject's level names (compatibility-rules 1.1, 1.6)."""
     latest = await reader.find_version(subject, LATEST)
+    return await gate(call, reader, subject, candidate, config, latest)
+
+
+async def gate(
+    call: Call, reader: Reader, subject: Subject, candidate: Candidate, config: Config, latest: Version | None
+) -> Report:
+    """Compare a candidate with the versions that its subject's level names (compatibility-rules 1.1, 1.6)."""
     level = config.compatibility_level
     if latest is None or level is CompatibilityLevel.NONE:
         return await judge(call, reader, candidate, config, (), latest)

@@ -15,31 +15,15 @@ from llm_schema_registry.errors import (
 from llm_schema_registry.model import EVERYWHERE, GLOBAL_CONTEXT, TOP_LEVEL, EventType, Mode, Subject
 from llm_schema_registry.names import check_subject
 from llm_schema_registry.registry.operation import Call, Permission, operation
+from llm_schema_registry.registry.scopes import load_scopes
 from llm_schema_registry.store.base import Page, Reader, Visibility, Writer
-
-
-async def effective_mode(reader: Reader, subject: Subject) -> Mode:
-    """Return the mode in force: the subject's own, its context's, that of every context, or READWRITE."""
-    for scope in dict.fromkeys((subject, Subject(subject.context, ""), EVERYWHERE)):
-        mode = await reader.find_mode(scope)
-        if mode is not None:
-            return mode
-    return Mode.READWRITE
-
-
-async def require_writable(reader: Reader, subject: Subject) -> Mode:
-    """Return the mode in force. Raises OperationNotPermitted when it is read-only."""
-    mode = await effective_mode(reader, subject)
-    if mode in {Mode.READONLY, Mode.READONLY_OVERRIDE}:
-        raise OperationNotPermitted(f"Subject {subject} is in read-only mode")
-    return mode
 
 
 @operation(Permission.READ)
 async def get_mode(call: Call, scope: Subject, *, defaults_to_global: bool = False) -> Mode:
     """Return the mode of a scope; the top level always answers. Raises SubjectModeNotFound."""
     if defaults_to_global or scope == TOP_LEVEL:
-        return await effective_mode(call.store.reader, scope)
+        return (await load_scopes(call.store.reader, scope)).mode
     mode = await call.store.reader.find_mode(scope)
     if mode is None:
         raise SubjectModeNotFound(scope)
@@ -62,7 +46,7 @@ async def put_mode(call: Call, scope: Subject, mode: Mode | None, *, force: bool
             await writer.delete_mode(scope)
             await writer.append_event(call.event(EventType.MODE_DELETED, scope))
             return
-        if mode is Mode.IMPORT and not force and await effective_mode(writer, scope) is not Mode.IMPORT:
+        if mode is Mode.IMPORT and not force and (await load_scopes(writer, scope)).mode is not Mode.IMPORT:
             await _empty(call, writer, scope)
         await writer.put_mode(scope, mode)
         await writer.append_event(call.event(EventType.MODE_CHANGED, scope, mode=mode))

@@ -38,11 +38,10 @@ from llm_schema_registry.model import (
 from llm_schema_registry.names import check_subject
 from llm_schema_registry.registry.candidate import Candidate, parse_stored, understand
 from llm_schema_registry.registry.compatibility import gate
-from llm_schema_registry.registry.config import effective_config, follow_alias
 from llm_schema_registry.registry.identity import guid_of
-from llm_schema_registry.registry.mode import require_writable
 from llm_schema_registry.registry.operation import Call, Permission, operation
 from llm_schema_registry.registry.references import resolve
+from llm_schema_registry.registry.scopes import load_scopes, settle
 from llm_schema_registry.registry.subjects import get_version
 from llm_schema_registry.store.base import IdTaken, Page, Reader, VersionTaken, Visibility, Writer
 
@@ -67,16 +66,18 @@ async def register(
     InvalidSchema, SchemaTooLarge, InvalidRuleSet, OperationNotPermitted, IdDoesNotMatch, IncompatibleSchema.
     """
     reader = call.store.reader
-    subject = await follow_alias(reader, subject)
+    scopes = await settle(reader, subject)
+    subject = scopes.subject
     check_subject(subject)
-    mode = await require_writable(reader, subject)
+    mode = scopes.require_writable()
     _check_id(submission, mode)
-    config = await effective_config(call, reader, subject)
+    config = scopes.config(call.policy.default_level)
     candidate = await understand(
         call, reader, subject, submission, config, normalize=normalize, is_import=mode is Mode.IMPORT
     )
     if level is None and mode is not Mode.IMPORT:
-        existing = await _find_active(reader, subject, candidate, config)
+        latest = await reader.find_version(subject, LATEST)
+        existing = await _find_active(reader, subject, candidate, config, latest)
         if existing is not None:
             return existing
     share = candidate.referenced_subjects(subject.context)
@@ -86,9 +87,10 @@ async def register(
             await writer.put_config(subject, msgspec.structs.replace(own, compatibility_level=level))
             await writer.append_event(call.event(EventType.CONFIG_CHANGED, subject, compatibility=level))
         # Read again under the lock: between understanding and here, mode, settings and references may have changed.
-        if await require_writable(writer, subject) is not mode:
+        scopes = await load_scopes(writer, subject)
+        if scopes.require_writable() is not mode:
             raise OperationNotPermitted(f"The mode of subject {subject} changed during the registration; try again")
-        config = await effective_config(call, writer, subject)
+        config = scopes.config(call.policy.default_level)
         await resolve(writer, subject.context, candidate.references, are_new=True)
         if mode is Mode.IMPORT:
             return await _import(call, writer, subject, candidate)
@@ -108,7 +110,7 @@ async def lookup(
     InvalidSchema.
     """
     reader = call.store.reader
-    subject = await follow_alias(reader, subject)
+    subject = (await settle(reader, subject)).subject
     visibility = Visibility.ALL if includes_deleted else Visibility.ACTIVE
     found = await _lookup_in(call, reader, subject, submission, normalize, visibility)
     if found is not None:
@@ -177,9 +179,10 @@ def _check_id(submission: Submission, mode: Mode) -> None:
         raise OperationNotPermitted("Only in IMPORT mode may a registration carry an id; set the mode first")
 
 
-async def _find_active(reader: Reader, subject: Subject, candidate: Candidate, config: Config) -> Version | None:
+async def _find_active(
+    reader: Reader, subject: Subject, candidate: Candidate, config: Config, latest: Version | None
+) -> Version | None:
     """Find the active version that a registration would repeat. Version -1 compares with the latest only."""
-    latest = await reader.find_version(subject, LATEST)
     if latest is None:
         return None
     existing = await reader.find_version_by_guid(subject, guid_of(candidate.content(config, latest)))
@@ -193,10 +196,10 @@ async def _find_active(reader: Reader, subject: Subject, candidate: Candidate, c
 async def _register(
     call: Call, writer: Writer, subject: Subject, candidate: Candidate, config: Config, *, checks: bool
 ) -> Version:
-    existing = await _find_active(writer, subject, candidate, config)
+    latest = await writer.find_version(subject, LATEST)
+    existing = await _find_active(writer, subject, candidate, config, latest)
     if existing is not None:
         return existing
-    latest = await writer.find_version(subject, LATEST)
     content = candidate.content(config, latest)
     if call.policy.requires_owner and not property_of(content.metadata, OWNER_PROPERTY):
         raise InvalidSchema(f"A schema needs an owner here: set the metadata property '{OWNER_PROPERTY}' to a team")
@@ -205,7 +208,7 @@ async def _register(
     if stated is not None and stated != str(number):
         raise InvalidSchema(f"Version {stated} was asked for, but the next version of subject {subject} is {number}")
     if checks:
-        report = await gate(call, writer, subject, candidate, config)
+        report = await gate(call, writer, subject, candidate, config, latest)
         if not report.is_compatible:
             raise IncompatibleSchema(subject, report)
     schema = await writer.add_schema(subject.context, guid_of(content), content)
@@ -267,6 +270,8 @@ async def _add(
 
 async def _drop_deleted_twins(call: Call, writer: Writer, version: Version) -> None:
     """Remove soft-deleted versions of the same content, unless still referred to (rest-api 5.2, step 5)."""
+    if await writer.find_version_by_guid(version.subject, version.schema.guid, Visibility.DELETED) is None:
+        return
     for key in await writer.list_version_keys(version.subject, Visibility.DELETED):
         if key.schema_id != version.schema.id:
             continue
@@ -283,7 +288,7 @@ async def _lookup_in(
 ) -> Version | None:
     if not await reader.list_version_keys(subject, visibility, Page(limit=1)):
         return None
-    config = await effective_config(call, reader, subject)
+    config = (await load_scopes(reader, subject)).config(call.policy.default_level)
     candidate = await understand(
         call, reader, subject, submission, config, normalize=normalize, references_may_be_deleted=True
     )

@@ -21,8 +21,8 @@ from llm_schema_registry.model import (
 from llm_schema_registry.names import parse_subject
 from llm_schema_registry.registry.candidate import parse_text
 from llm_schema_registry.registry.compatibility import are_compatible
-from llm_schema_registry.registry.config import follow_alias
 from llm_schema_registry.registry.operation import Call, Permission, operation
+from llm_schema_registry.registry.scopes import settle
 from llm_schema_registry.registry.subjects import get_version
 from llm_schema_registry.store.base import EVERYTHING, Page, Reader, VersionFilter, Visibility
 
@@ -44,7 +44,7 @@ async def get_schema(
     """
     reader = call.store.reader
     if subject is not None:
-        subject = await follow_alias(reader, subject)
+        subject = (await settle(reader, subject)).subject
         context = await _context_of(reader, subject, schema_id)
     schema = await reader.find_schema(context, schema_id)
     if schema is None:
@@ -172,7 +172,12 @@ async def _context_of(reader: Reader, subject: Subject, schema_id: int) -> str:
 
 
 async def _user_of(reader: Reader, schema: Schema, subject: Subject | None) -> VersionKey | None:
+    """Find a version that uses a content: of the subject that was asked about, if there is one; active, if possible."""
+    if subject is None:
+        for visibility in (Visibility.ACTIVE, Visibility.ALL):
+            if keys := await reader.list_versions_of_schema(schema.context, schema.id, visibility, Page(limit=1)):
+                return keys[0]
+        return None
     keys = await reader.list_versions_of_schema(schema.context, schema.id, Visibility.ALL)
-    if subject is not None:
-        keys = [key for key in keys if key.subject.name == subject.name] or keys
+    keys = [key for key in keys if key.subject.name == subject.name] or keys
     return next((key for key in keys if not key.is_deleted), keys[0] if keys else None)

@@ -18,9 +18,8 @@ from llm_schema_registry.errors import (
     VersionSoftDeleted,
 )
 from llm_schema_registry.model import DEFAULT_CONTEXT, EventType, Subject, Version, VersionKey
-from llm_schema_registry.registry.config import follow_alias
-from llm_schema_registry.registry.mode import require_writable
 from llm_schema_registry.registry.operation import Call, Permission, operation
+from llm_schema_registry.registry.scopes import load_scopes, settle
 from llm_schema_registry.store.base import EVERYTHING, Page, Reader, VersionFilter, Visibility, Writer
 
 
@@ -44,7 +43,7 @@ async def list_versions(
 ) -> list[VersionKey]:
     """List a subject's versions, oldest first. Raises SubjectNotFound when none is visible at all."""
     reader = call.store.reader
-    subject = await follow_alias(reader, subject)
+    subject = (await settle(reader, subject)).subject
     keys = await reader.list_version_keys(subject, visibility, page)
     if not keys and not await reader.list_version_keys(subject, visibility, Page(limit=1)):
         raise SubjectNotFound(subject)
@@ -59,7 +58,7 @@ async def get_version(call: Call, subject: Subject, version: int, *, includes_de
     subject has no visible version, VersionNotFound otherwise.
     """
     reader = call.store.reader
-    subject = await follow_alias(reader, subject)
+    subject = (await settle(reader, subject)).subject
     visibility = Visibility.ALL if includes_deleted else Visibility.ACTIVE
     found = await reader.find_version(subject, version, visibility)
     if found is not None:
@@ -80,7 +79,7 @@ async def find_by_metadata(
 ) -> Version:
     """Return the newest version whose metadata has every property. Raises SubjectNotFound, SchemaNotFound."""
     reader = call.store.reader
-    subject = await follow_alias(reader, subject)
+    subject = (await settle(reader, subject)).subject
     visibility = Visibility.ALL if includes_deleted else Visibility.ACTIVE
     if not await reader.list_version_keys(subject, visibility, Page(limit=1)):
         raise SubjectNotFound(subject)
@@ -99,7 +98,7 @@ async def delete_version(call: Call, subject: Subject, version: int, *, permanen
     Checked in the order of rest-api 4.3. Raises VersionSoftDeleted, SubjectNotFound, VersionNotFound,
     OperationNotPermitted, ReferenceExists, VersionNotSoftDeleted.
     """
-    subject = await follow_alias(call.store.reader, subject)
+    subject = (await settle(call.store.reader, subject)).subject
     async with call.store.transaction(lock=(subject,)) as writer:
         found = await writer.find_version(subject, version, Visibility.ALL)
         if found is not None and found.is_deleted and not permanent:
@@ -109,7 +108,7 @@ async def delete_version(call: Call, subject: Subject, version: int, *, permanen
             if await writer.list_version_keys(subject, visibility, Page(limit=1)):
                 raise VersionNotFound(version)
             raise SubjectNotFound(subject)
-        await require_writable(writer, subject)
+        (await load_scopes(writer, subject)).require_writable()
         key = VersionKey(subject, found.version, found.schema.id, found.is_deleted)
         await _require_unreferenced(writer, key, permanent=permanent)
         if permanent:
@@ -128,7 +127,7 @@ async def delete_subject(call: Call, subject: Subject, *, permanent: bool = Fals
     Checked in the order of rest-api 4.2; references from within the subject do not hold it. Raises SubjectNotFound,
     SubjectSoftDeleted, OperationNotPermitted, ReferenceExists, SubjectNotSoftDeleted.
     """
-    subject = await follow_alias(call.store.reader, subject)
+    subject = (await settle(call.store.reader, subject)).subject
     async with call.store.transaction(lock=(subject,)) as writer:
         keys = await writer.list_version_keys(subject, Visibility.ALL)
         if not keys:
@@ -137,7 +136,7 @@ async def delete_subject(call: Call, subject: Subject, *, permanent: bool = Fals
             keys = [key for key in keys if not key.is_deleted]
             if not keys:
                 raise SubjectSoftDeleted(subject)
-        await require_writable(writer, subject)
+        (await load_scopes(writer, subject)).require_writable()
         for key in keys:
             await _require_unreferenced(writer, key, permanent=permanent, except_by=subject)
             if permanent and not key.is_deleted:

@@ -73,6 +73,13 @@ class VersionFilter(msgspec.Struct, frozen=True):
     after: tuple[Subject, int] | None = None
 
 
+class ScopeSettings(msgspec.Struct, frozen=True):
+    """What is set at one scope."""
+
+    config: Config | None = None
+    mode: Mode | None = None
+
+
 class IdTaken(Exception):
     """The id that was asked for already names another content in this context."""
 
@@ -140,6 +147,10 @@ class Reader(Protocol):
 
     async def find_max_schema_id(self, context: str) -> int:
         """The largest id in use in a context; 0 when there is none."""
+
+    async def list_settings(self, subject: Subject) -> tuple[ScopeSettings, ScopeSettings, ScopeSettings]:
+        """What is set at the three scopes that decide for a subject: its own, its context, every context. One question
+        to the database. For a context's own scope the first two are the same, for every context all three."""
 
     async def find_config(self, scope: Subject) -> Config | None:
         """The settings of exactly this scope."""

@@ -18,6 +18,7 @@ from sqlalchemy.sql import Executable
 
 from llm_schema_registry.model import (
     DEFAULT_CONTEXT,
+    EVERYWHERE,
     GLOBAL_CONTEXT,
     LATEST,
     Config,
@@ -34,7 +35,7 @@ from llm_schema_registry.model import (
     Version,
     VersionKey,
 )
-from llm_schema_registry.store.base import EVERYTHING, Page, VersionFilter, Visibility
+from llm_schema_registry.store.base import EVERYTHING, Page, ScopeSettings, VersionFilter, Visibility
 from llm_schema_registry.store.search import (
     AnySelect,
     Parameters,
@@ -90,6 +91,12 @@ _BY_GUID_IN_CONTEXT = _BY_GUID.where(schemas.c.context == bindparam("context"))
 _MAX_SCHEMA_ID = select(func.max(schemas.c.id)).where(schemas.c.context == bindparam("context"))
 _SETTINGS = select(subjects.c.config, subjects.c.mode).where(
     subjects.c.context == bindparam("context"), subjects.c.name == bindparam("name")
+)
+_SETTINGS_OF_SCOPES = select(subjects.c.context, subjects.c.name, subjects.c.config, subjects.c.mode).where(
+    or_(
+        (subjects.c.context == bindparam("context")) & subjects.c.name.in_([bindparam("name"), ""]),
+        (subjects.c.context == GLOBAL_CONTEXT) & (subjects.c.name == ""),
+    )
 )
 _MODES = (
     select(subjects.c.name, subjects.c.mode)
@@ -263,6 +270,21 @@ class SqlReader:
     async def find_max_schema_id(self, context: str) -> int:
         rows = await self._ask(_MAX_SCHEMA_ID, context=context)
         return (rows[0][0] or 0) if rows else 0
+
+    async def list_settings(self, subject: Subject) -> tuple[ScopeSettings, ScopeSettings, ScopeSettings]:
+        rows = await self._ask(_SETTINGS_OF_SCOPES, context=subject.context, name=subject.name)
+        found = {
+            Subject(context, name): ScopeSettings(
+                None if config is None else _config_of(config), None if mode is None else Mode(mode)
+            )
+            for context, name, config, mode in rows
+        }
+        nothing = ScopeSettings()
+        return (
+            found.get(subject, nothing),
+            found.get(Subject(subject.context, ""), nothing),
+            found.get(EVERYWHERE, nothing),
+        )
 
     async def find_config(self, scope: Subject) -> Config | None:
         rows = await self._ask(_SETTINGS, context=scope.context, name=scope.name)
