@@ -38,6 +38,8 @@ STORES: Mapping[str, Callable[[str], Store]] = {
 STOP_SECONDS = 4.0
 """How long requests that have begun may go on after the signal to stop."""
 
+_POLL_SECONDS = 0.005
+
 
 class StartRefused(Exception):
     """The server cannot start; the message says why and what to do."""
@@ -97,9 +99,10 @@ async def _run(settings: Settings) -> None:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
-        _greet(settings, port)
-        log.info("started", host=settings.host, port=port, version=__version__)
         try:
+            await _listening(serving, settings.host, port)
+            _greet(settings, port)
+            log.info("started", host=settings.host, port=port, version=__version__)
             await serving
         except asyncio.CancelledError:
             log.warning("stopped before every request was finished", waited_seconds=STOP_SECONDS)
@@ -134,6 +137,18 @@ def _claim_port(host: str, port: int) -> int:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StartRefused(f"Cannot listen on {host}:{port}: {reason}. Choose another with --host and --port") from None
+
+
+async def _listening(serving: asyncio.Future[None], host: str, port: int) -> None:
+    """Wait until the server takes connections, which it does not tell, or has ended."""
+    while not serving.done():
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(_POLL_SECONDS)
+        else:
+            writer.close()
+            return
 
 
 def _greet(settings: Settings, port: int) -> None:

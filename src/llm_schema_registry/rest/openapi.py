@@ -62,7 +62,7 @@ def build_document(routes: Sequence[Route]) -> Document:
     paths: Document = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": {
             "title": "LLM-Schema-Registry",
@@ -75,6 +75,9 @@ def build_document(routes: Sequence[Route]) -> Document:
         "paths": paths,
         "components": {"schemas": dict(sorted(components.items()))},
     }
+    # Defaults may be tuples; the document is plain JSON.
+    plain: Document = msgspec.json.decode(msgspec.json.encode(document))
+    return plain
 
 
 def _operation(route: Route, schema_of: dict[Any, Document]) -> Document:
