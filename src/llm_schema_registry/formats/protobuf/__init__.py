@@ -5,11 +5,15 @@ Refuses to know where schemas are stored or which level is in force.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import cast
 
-from llm_schema_registry.formats.base import ResolvedReference
+from llm_schema_registry.formats.base import Kind, Parsed, ResolvedReference, sentence
 from llm_schema_registry.formats.protobuf.compiler import Compiler
-from llm_schema_registry.formats.protobuf.parse import BINARY_MEDIA_TYPES, TEXT_MEDIA_TYPE, ProtobufSchema, parse
+from llm_schema_registry.formats.protobuf.diff import compare
+from llm_schema_registry.formats.protobuf.kinds import KINDS
+from llm_schema_registry.formats.protobuf.parse import BINARY_MEDIA_TYPES, TEXT_MEDIA_TYPE, ProtobufSchema, parse_schema
+from llm_schema_registry.model import CompatibilityPolicy, Difference
 
 __all__ = ["ProtobufFormat", "ProtobufSchema"]
 
@@ -19,6 +23,7 @@ class ProtobufFormat:
 
     schema_type = "PROTOBUF"
     media_types = (TEXT_MEDIA_TYPE, *BINARY_MEDIA_TYPES)
+    kinds: Mapping[str, Kind] = KINDS
 
     def __init__(self) -> None:
         self._compiler = Compiler()
@@ -31,4 +36,18 @@ class ProtobufFormat:
         is_new: bool = True,  # no check of this format is for new schemas only
     ) -> ProtobufSchema:
         """Compile .proto text, or base64 of a serialized FileDescriptorProto. Raises InvalidSchema."""
-        return parse(self._compiler, text, references)
+        return parse_schema(self._compiler, text, references)
+
+    def diff(
+        self,
+        reader: Parsed,
+        writer: Parsed,
+        policy: CompatibilityPolicy,  # no rule of this format depends on it
+    ) -> Sequence[Difference]:
+        """Return all differences between two schemas that this format parsed (compatibility-rules part 4)."""
+        return compare(cast("ProtobufSchema", reader), cast("ProtobufSchema", writer))
+
+    def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
+        """Return a pseudo-object with double quotes (compatibility-rules 1.8)."""
+        description = sentence(KINDS[difference.kind], difference, reader_name, writer_name)
+        return f'{{errorType:"{difference.kind}", description:"{description}"}}'

@@ -118,7 +118,7 @@ class _Worker:
         self.process.kill()
         self.process.wait()
 
-    def forget(self) -> None:
+    def forget(self) -> None:  # pragma: no cover # in a forked process, which no coverage follows
         """Close this process's copy of a socket that belongs to the process it was forked from."""
         self.connection.close()
         self.process.returncode = 0  # not our child: nothing to reap, nothing to warn about
@@ -155,22 +155,21 @@ class Compiler:
         except DecodeError:
             raise InvalidSchema("the compiled schema cannot be read: it is nested too deeply or too large") from None
 
-    def _ask(self, request: bytes) -> tuple[int, bytes, bytes]:
-        for attempt in (1, 2):
+    def _ask(self, request: bytes, attempts: int = 2) -> tuple[int, bytes, bytes]:
+        try:
             with self._worker() as worker:
-                try:
-                    return worker.ask(request, self._seconds)
-                except TimeoutError:
-                    raise InvalidSchema(
-                        f"protoc could not compile this schema within {self._seconds:g} seconds: make it smaller"
-                    ) from None
-                except _Crashed as crash:
-                    if attempt == 2 or crash.code not in _ENDED_FROM_OUTSIDE:
-                        raise InvalidSchema(
-                            f"protoc could not compile this schema: it crashed (exit code {crash.code}); "
-                            "nest option values and messages less deeply, or make the schema smaller"
-                        ) from None
-        raise AssertionError("unreachable")
+                return worker.ask(request, self._seconds)
+        except TimeoutError:
+            raise InvalidSchema(
+                f"protoc could not compile this schema within {self._seconds:g} seconds: make it smaller"
+            ) from None
+        except _Crashed as crash:
+            if attempts > 1 and crash.code in _ENDED_FROM_OUTSIDE:
+                return self._ask(request, attempts - 1)
+            raise InvalidSchema(
+                f"protoc could not compile this schema: it crashed (exit code {crash.code}); "
+                "nest option values and messages less deeply, or make the schema smaller"
+            ) from None
 
     @contextlib.contextmanager
     def _worker(self) -> Iterator[_Worker]:
@@ -206,7 +205,7 @@ class Compiler:
         for worker in idle:
             worker.stop()
 
-    def leave_to_parent(self) -> None:
+    def leave_to_parent(self) -> None:  # pragma: no cover # in a forked process, which no coverage follows
         """Start over in a forked process: the workers, and the state of every lock, are the parent's."""
         workers = list(self._all)
         self._start_empty()
@@ -217,12 +216,12 @@ class Compiler:
 _COMPILERS: weakref.WeakSet[Compiler] = weakref.WeakSet()
 
 
-def _close_all() -> None:
+def _close_all() -> None:  # pragma: no cover # at exit, after coverage has ended
     for compiler in list(_COMPILERS):
         compiler.close()
 
 
-def _after_fork() -> None:
+def _after_fork() -> None:  # pragma: no cover # in a forked process, which no coverage follows
     for compiler in list(_COMPILERS):
         compiler.leave_to_parent()
 

@@ -22,7 +22,11 @@ MAX_VARINT_BYTES = 10
 Field = FieldDescriptorProto
 _FEATURES = "google.protobuf.FeatureSet"
 _VARINT, _FIXED64, _BYTES, _START_GROUP, _END_GROUP, _FIXED32 = range(6)
-_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
+_LENGTH_DELIMITED = (Field.TYPE_STRING, Field.TYPE_BYTES, Field.TYPE_MESSAGE, Field.TYPE_GROUP)
+_ESCAPES = {code: f"\\{code:03o}" for code in (*range(0x20), 0x7F)} | {
+    ord(char): escape for char, escape in {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}.items()
+}
+_BYTE_ESCAPES = _ESCAPES | {code: f"\\{code:03o}" for code in range(0x80, 0x100)}
 _FIXED_FORMATS = {
     Field.TYPE_DOUBLE: "<d",
     Field.TYPE_FLOAT: "<f",
@@ -50,19 +54,14 @@ class Entry(NamedTuple):
     values: list[int | bytes]
 
 
-def quote(value: str) -> str:
-    """Return a string literal. Text beyond ASCII stays readable; control characters become octal escapes."""
-    return '"' + "".join(_ESCAPES.get(char) or _printable(char) for char in value) + '"'
+def quote(value: str | bytes) -> str:
+    """Return a string literal. Text beyond ASCII stays readable; control characters become octal escapes.
 
-
-def _printable(char: str) -> str:
-    return char if char >= " " and char != "\x7f" else f"\\{ord(char):03o}"
-
-
-def quote_bytes(value: bytes) -> str:
-    """Return a bytes literal in ASCII."""
-    chars = (chr(byte) if byte < 0x80 else f"\\{byte:03o}" for byte in value)
-    return '"' + "".join(_ESCAPES.get(char) or (char if len(char) > 1 else _printable(char)) for char in chars) + '"'
+    Bytes, which protobuf also gives for text that is not UTF-8, are written in ASCII.
+    """
+    if isinstance(value, bytes):
+        return f'"{value.decode("latin-1").translate(_BYTE_ESCAPES)}"'
+    return f'"{value.translate(_ESCAPES)}"'
 
 
 def records(data: bytes) -> Iterator[Record]:
@@ -181,9 +180,9 @@ class OptionWriter:
             try:
                 return quote(value.decode())
             except UnicodeDecodeError:
-                return quote_bytes(value)
+                return quote(value)
         if field.type == Field.TYPE_BYTES:
-            return quote_bytes(value)
+            return quote(value)
         (number,) = struct.unpack(_FIXED_FORMATS[field.type], value)
         if field.type == Field.TYPE_FLOAT:
             return shortest_float(number)
@@ -230,27 +229,27 @@ def shortest_float(number: float) -> str:
 
 def _decode(field: FieldDescriptorProto, record: Record) -> list[int | bytes]:
     """Return the values in one record: several where a repeated scalar is packed, else one."""
-    is_length_delimited = field.type in (Field.TYPE_STRING, Field.TYPE_BYTES, Field.TYPE_MESSAGE, Field.TYPE_GROUP)
-    is_fixed = field.type in _FIXED_FORMATS
-    value = record.value
-    if isinstance(value, int):
-        if is_length_delimited or is_fixed:
-            raise InvalidSchema(f"the value of option {field.name} has the wrong type")
-        return [value]
-    if is_length_delimited:
-        if record.wire_type in (_FIXED32, _FIXED64):
-            raise InvalidSchema(f"the value of option {field.name} has the wrong type")
-        return [value]
-    if is_fixed:
-        size = struct.calcsize(_FIXED_FORMATS[field.type])
-        if len(value) % size or (record.wire_type != _BYTES and len(value) != size):
-            raise InvalidSchema(f"the value of option {field.name} has the wrong type")
-        return [value[start : start + size] for start in range(0, len(value), size)]
-    if record.wire_type != _BYTES:
+    size = struct.calcsize(_FIXED_FORMATS[field.type]) if field.type in _FIXED_FORMATS else 0
+    if field.type in _LENGTH_DELIMITED:
+        is_right = record.wire_type in (_BYTES, _START_GROUP)
+    elif record.wire_type == _BYTES and isinstance(record.value, bytes):
+        return _unpack(record.value, size)
+    else:
+        is_right = record.wire_type == {0: _VARINT, 4: _FIXED32, 8: _FIXED64}[size]
+    if not is_right:
         raise InvalidSchema(f"the value of option {field.name} has the wrong type")
+    return [record.value]
+
+
+def _unpack(value: bytes, size: int) -> list[int | bytes]:
+    """Split packed scalars of a fixed size, or varints where it is 0."""
     values: list[int | bytes] = []
     position = 0
     while position < len(value):
-        number, position = _varint(value, position)
-        values.append(number)
+        if size:
+            values.append(value[position : position + size].ljust(size, b"\0"))
+            position += size
+        else:
+            number, position = _varint(value, position)
+            values.append(number)
     return values

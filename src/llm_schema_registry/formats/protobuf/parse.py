@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from llm_schema_registry.errors import InvalidSchema
@@ -33,6 +33,7 @@ BINARY_MEDIA_TYPES = ("application/x-protobuf", "application/vnd.google.protobuf
 
 # A .proto text that declares anything holds a semicolon, so no such text is mistaken for base64.
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
+_QUOTED = frozenset({"default_value", "json_name", "reserved_name", "options", "source_code_info"})
 _WHITESPACE = re.compile(r"\s+")
 
 
@@ -44,6 +45,7 @@ class Sources:
         self._texts: dict[str, str] = {}
         for reference in references:
             _check_import_path(reference.name)
+            _check_size(reference.text, f"The reference {reference.name}")
             # protoc's own file describes the language: another one would not be understood.
             if reference.name != DESCRIPTOR_FILE:
                 self._texts.setdefault(reference.name, reference.text)
@@ -58,7 +60,8 @@ class Sources:
 
 def _check_import_path(name: str) -> None:
     parts = name.split("/")
-    if any(part in {"", ".", ".."} for part in parts) or any(char in name for char in ":=\\\0\n\r") or name[:1] == "-":
+    is_path = not any(part in {"", ".", ".."} for part in parts) and not name.startswith("-")
+    if not is_path or not name.isprintable() or any(char in name for char in ":=\\"):
         raise InvalidSchema(
             f"The reference name {name!r} cannot be an import path: name the reference as the import statement does, "
             "with a relative path without '.', '..', ':', '=' or a backslash, not starting with '-'"
@@ -155,26 +158,27 @@ class ProtobufSchema:
 
 
 def _print(file: FileDescriptorProto, symbols: Symbols, style: Style) -> str:
+    text = render(file, symbols, style)
+    _check_size(text)  # what is stored must be readable again
+    return text
+
+
+def _check_size(text: str, what: str = "The schema") -> None:
     try:
-        return render(file, symbols, style)
-    except UnicodeDecodeError:
-        raise InvalidSchema("a name or default value is not valid UTF-8") from None
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidSchema(f"{what} holds half of a surrogate pair, which is no character") from None
+    if size > MAX_TEXT_BYTES:
+        raise InvalidSchema(f"{what} is larger than {MAX_TEXT_BYTES >> 20} MiB: split it into files and reference them")
 
 
 def _importing(names: Iterable[str]) -> str:
     return 'syntax = "proto3";\n' + "".join(f"import {quote(name)};\n" for name in names)
 
 
-def parse(compiler: Compiler, text: str, references: Sequence[ResolvedReference]) -> ProtobufSchema:
+def parse_schema(compiler: Compiler, text: str, references: Sequence[ResolvedReference]) -> ProtobufSchema:
     """Compile a .proto text, or base64 of a serialized FileDescriptorProto. Raises InvalidSchema."""
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        raise InvalidSchema("The schema holds half of a surrogate pair, which is no character") from None
-    if size > MAX_TEXT_BYTES:
-        raise InvalidSchema(
-            f"The schema is larger than {MAX_TEXT_BYTES >> 20} MiB: split it into files and reference them"
-        )
+    _check_size(text)
     sources = Sources(compiler, references)
     given = _decode(text)
     if given is None:
@@ -195,6 +199,18 @@ def _decode(text: str) -> FileDescriptorProto | None:
     return file if is_descriptor else None
 
 
+def _check_names(message: Message) -> None:
+    """Refuse names that are not UTF-8; protobuf hands them out as bytes. What stands in quotes may be any bytes."""
+    for field, value in message.ListFields():
+        if field.name in _QUOTED:
+            continue
+        for item in value if field.is_repeated else (value,):
+            if isinstance(item, bytes):
+                raise InvalidSchema("The descriptor holds a name that is not valid UTF-8")
+            if isinstance(item, Message):
+                _check_names(item)
+
+
 def _parse_descriptor(
     given: FileDescriptorProto, sources: Sources, references: Sequence[ResolvedReference]
 ) -> ProtobufSchema:
@@ -202,6 +218,7 @@ def _parse_descriptor(
 
     Descriptor pools are no check: they let through what protoc refuses (reserved names used, overlapping ranges, ...).
     """
+    _check_names(given)
     try:
         imports = [*given.dependency, *given.option_dependency]
         imported = sources.compile(_importing(imports)) if imports else ()
@@ -210,8 +227,6 @@ def _parse_descriptor(
         is_faithful = is_same_file(given, schema.file)
     except InvalidSchema as error:
         raise InvalidSchema(f"The descriptor is refused, lines counted in the text it prints as: {error}") from None
-    except UnicodeDecodeError:
-        raise InvalidSchema("a name in the descriptor is not valid UTF-8") from None
     if not is_faithful:
         raise InvalidSchema(
             "The descriptor describes what no .proto file can: a field's type, label, number or position, or a name, "

@@ -88,6 +88,8 @@ def is_map_entry(field: FieldDescriptorProto, scope: str, message: DescriptorPro
 
 def default_json_name(name: str) -> str:
     """Return the JSON name that protoc derives from a field's name."""
+    if "_" not in name:
+        return name
     first, *rest = name.split("_")
     return first + "".join(part[:1].upper() + part[1:] for part in rest)
 
@@ -301,7 +303,9 @@ class _Printer:
             assignments.append(f"default = {value}")
         if field.HasField("json_name") and not field.extendee and field.json_name != default_json_name(field.name):
             assignments.append(f"json_name = {quote(field.json_name)}")
-        return assignments + self._options.write(field.options, scope)
+        if field.HasField("options"):
+            assignments += self._options.write(field.options, scope)
+        return assignments
 
     def _extensions(
         self, extensions: Sequence[FieldDescriptorProto], scope: str, generated: Mapping[str, DescriptorProto]
@@ -317,7 +321,7 @@ class _Printer:
 
     def _reserved(self, spans: Iterable[tuple[int, int]], names: Iterable[str], most: int) -> None:
         if self._style.is_normalized:
-            spans, names = sorted(spans), sorted(names)
+            spans, names = sorted(spans), sorted(names, key=quote)
         written = [_span(start, last, most) for start, last in spans]
         if written:
             self._add(f"reserved {', '.join(written)};")
@@ -355,7 +359,10 @@ class _Printer:
 
 def _own_name(field: FieldDescriptorProto, scope: str) -> str:
     """Return the simple name of a field's type if that type stands in the field's own scope, else nothing."""
-    head, _, name = field.type_name.removeprefix(".").rpartition(".")
+    type_name = field.type_name
+    if not type_name:
+        return ""
+    head, _, name = type_name.removeprefix(".").rpartition(".")
     return name if head == scope else ""
 
 

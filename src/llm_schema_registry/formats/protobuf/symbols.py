@@ -77,9 +77,6 @@ class Symbols:
         """Return the full name that a type name means inside a scope, or None. protoc's rule: the innermost scope that
         has the first part of the name decides, even if the rest is not found there.
         """
-        if written.startswith("."):
-            name = written[1:]
-            return name if name in self.file_of else None
         first, _, rest = written.partition(".")
         while True:
             candidate = join(scope, first)

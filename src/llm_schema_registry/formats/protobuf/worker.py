@@ -27,7 +27,7 @@ LENGTH = struct.Struct(">I")
 ANSWER = struct.Struct(">iII")
 
 
-def confine() -> None:
+def confine() -> None:  # pragma: no cover # another process
     """Give this process no core file, a bounded address space, and an empty directory that no one else can name."""
     for number in (signal.SIGINT, signal.SIGTERM):
         # A signal to the whole process group is for the server; this process ends when the server's socket closes.
@@ -41,7 +41,7 @@ def confine() -> None:
     Path(directory).rmdir()
 
 
-def memory_file(content: bytes = b"") -> int:
+def memory_file(content: bytes = b"") -> int:  # pragma: no cover # another process
     """Return the descriptor of a file that lives in memory only."""
     descriptor = os.memfd_create("protoc")
     with open(descriptor, "wb", closefd=False) as file:
@@ -49,13 +49,15 @@ def memory_file(content: bytes = b"") -> int:
     return descriptor
 
 
-def content_of(descriptor: int, limit: int | None = None) -> bytes:
+def content_of(descriptor: int, limit: int | None = None) -> bytes:  # pragma: no cover # another process
     with open(descriptor, "rb", closefd=False) as file:
         file.seek(0)
         return file.read() if limit is None else file.read(limit)
 
 
-def compile_request(request: dict[str, object], include: list[str], errors: int) -> tuple[int, bytes, bytes]:
+def compile_request(
+    request: dict[str, object], include: list[str], errors: int
+) -> tuple[int, bytes, bytes]:  # pragma: no cover # another process
     """Run protoc on the files of a request. Its complaints name them as the request does."""
     files: dict[str, str] = request["files"]  # type: ignore[assignment] # the server wrote this frame
     descriptors: list[int] = []
@@ -82,7 +84,7 @@ def compile_request(request: dict[str, object], include: list[str], errors: int)
     return code, compiled, complaints
 
 
-def serve(connection: socket.socket, include: list[str]) -> None:
+def serve(connection: socket.socket, include: list[str]) -> None:  # pragma: no cover # another process
     """Answer requests until the other side closes."""
     errors = memory_file()
     os.dup2(errors, 2)
@@ -101,7 +103,7 @@ def serve(connection: socket.socket, include: list[str]) -> None:
         stream.flush()
 
 
-def main() -> None:
+def main() -> None:  # pragma: no cover # another process
     confine()
     connection = socket.socket(fileno=os.dup(0))
     null = os.open(os.devnull, os.O_RDWR)
@@ -110,5 +112,5 @@ def main() -> None:
     serve(connection, sys.argv[1:])
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover # another process
     main()
