@@ -4,8 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+APT := apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
+LOCK := --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade -q
+SHELL := /bin/bash
+
 .DEFAULT_GOAL := help
-.PHONY: help setup serve gen lint fix
+.PHONY: help setup setup-test serve gen lint fix test test-fast bench lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +18,20 @@ setup: $(VENV)/.server ## Install the server and what it needs into .venv
 
 serve: $(VENV)/.server ## Run the server on an embedded database: http://127.0.0.1:8081
 	@exec $(BIN)/llm-schema-registry serve
+
+test: setup-test ## Check and test everything; the last line is the totals
+	@$(MAKE) --no-print-directory lint
+	@rm -f .coverage*
+	@set -o pipefail; $(BIN)/pytest -q -n 2 --dist loadfile --cov --cov-report= $(T) 2>&1 | tee .pytest.log
+	@$(BIN)/python scripts/check_coverage.py
+	@tail -n 1 .pytest.log
+
+test-fast: $(VENV)/.test ## Run the tests that need no other service; T=path for some of them
+	$(BIN)/pytest -q $(or $(T),tests/unit tests/api tests/conformance tests/property tests/test_house.py)
+
+bench: $(VENV)/.server ## Measure reads by id and registrations beside a bare application
+	@command -v wrk >/dev/null || $(APT) wrk
+	@$(BIN)/python bench/run.py
 
 gen: $(VENV)/.test ## Write what is generated: openapi.yaml
 	$(BIN)/python scripts/generate_openapi.py
@@ -27,6 +45,16 @@ lint: $(VENV)/.test ## Check style, types and who imports whom
 fix: $(VENV)/.test ## Mend what can be mended without a person
 	$(BIN)/ruff check --fix src tests scripts
 	$(BIN)/ruff format src tests scripts
+
+lock: ## Pin every dependency anew, one lock per purpose (needs uv)
+	uv pip compile $(LOCK) --extra server --group build pyproject.toml -o requirements/server.txt
+	uv pip compile $(LOCK) --extra server --group build --group test -c requirements/server.txt pyproject.toml \
+		-o requirements/test.txt
+
+# PostgreSQL's own binaries start a private instance for the tests; Node.js runs the JavaScript clients.
+setup-test: $(VENV)/.test ## Install what the tests need, PostgreSQL and Node.js too
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(APT) postgresql
+	@command -v npm >/dev/null || $(APT) nodejs npm
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
