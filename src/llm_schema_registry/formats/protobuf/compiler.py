@@ -40,7 +40,7 @@ QUEUE_SECONDS = 60.0
 # A worker is replaced after so many requests, so that whatever protoc leaks stays small.
 REQUESTS_PER_WORKER = 5000
 
-_HERE = Path(__file__).parent
+HERE = Path(__file__).parent
 # protoc's warnings, and what its logging library writes to the same place.
 _CHATTER = re.compile(r"^(.*: warning: |WARNING: All log messages |[IWE]\d{4} )")
 _UNRESOLVED = re.compile(r"^(?P<name>.+): File not found\.$")
@@ -57,7 +57,7 @@ def built_in_directories() -> tuple[str, ...]:
     return (
         f"google/protobuf={Path(tools.submodule_search_locations[0], '_proto/google/protobuf')}",
         f"google/type={Path(types.submodule_search_locations[0])}",
-        f"confluent={_HERE / 'include/confluent'}",
+        f"confluent={HERE / 'include/confluent'}",
     )
 
 
@@ -77,7 +77,7 @@ class _Worker:
         environment = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 # our own script, by absolute path
-                [sys.executable, "-I", str(_HERE / "worker.py"), *built_in_directories()],
+                [sys.executable, "-I", str(HERE / "worker.py"), *built_in_directories()],
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,

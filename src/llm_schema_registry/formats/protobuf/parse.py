@@ -22,7 +22,7 @@ from llm_schema_registry.formats.protobuf.equality import is_same_file
 from llm_schema_registry.formats.protobuf.options import quote
 from llm_schema_registry.formats.protobuf.render import CANONICAL, NORMALIZED, WITHOUT_EXTENSIONS, Style, render
 from llm_schema_registry.formats.protobuf.symbols import DESCRIPTOR_FILE, Symbols
-from llm_schema_registry.formats.protobuf.tags import META_FILE, edit_tags, read_tags
+from llm_schema_registry.formats.protobuf.tags import META_EXTENSIONS, META_FILE, META_NUMBER, edit_tags, read_tags
 from llm_schema_registry.model import EntityTags
 
 MAX_TEXT_BYTES = 10 << 20
@@ -111,10 +111,17 @@ class ProtobufSchema:
 
     @cached_property
     def tags(self) -> tuple[EntityTags, ...]:
-        return read_tags(self.file)
+        return read_tags(self.file) if self._meta_extensions() == META_EXTENSIONS else ()
+
+    def _meta_extensions(self) -> set[str]:
+        """Return what the numbers of the tag options mean here: nothing, the tag options, or something else."""
+        keys = [(f"google.protobuf.{options}", META_NUMBER) for options in ("MessageOptions", "FieldOptions")]
+        return {self.symbols.extensions[key][0] for key in keys if key in self.symbols.extensions}
 
     def with_tags(self, add: Sequence[EntityTags], remove: Sequence[EntityTags]) -> str:
         """Return the canonical text with tags changed, importing confluent/meta.proto where tags need it."""
+        if not self._meta_extensions() <= META_EXTENSIONS:
+            raise InvalidSchema(f"Option {META_NUMBER} is not that of {META_FILE} here, so the schema cannot hold tags")
         file = FileDescriptorProto.FromString(self.file.SerializeToString())
         edit_tags(file, add, remove)
         if not add or META_FILE in self._visible_files():

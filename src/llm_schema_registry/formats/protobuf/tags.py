@@ -16,6 +16,7 @@ from llm_schema_registry.model import EntityKind, EntityTags
 
 META_FILE = "confluent/meta.proto"
 META_NUMBER = 1088
+META_EXTENSIONS = frozenset({"confluent.message_meta", "confluent.field_meta"})
 TAGS_NUMBER = 3
 _LENGTH_DELIMITED = 2
 
@@ -82,7 +83,10 @@ def _tags(entity: Entity) -> tuple[str, ...]:
 
 def _set_tags(entity: Entity, tags: Sequence[str]) -> None:
     meta = b"".join(record.raw for record in _meta(entity) if record.number != TAGS_NUMBER)
-    meta += b"".join(_field_bytes(TAGS_NUMBER, tag.encode()) for tag in tags)
+    try:
+        meta += b"".join(_field_bytes(TAGS_NUMBER, tag.encode()) for tag in tags)
+    except UnicodeEncodeError:
+        raise InvalidSchema("A tag holds half of a surrogate pair, which is no character") from None
     options = entity.options.SerializeToString(deterministic=True)
     rest = b"".join(record.raw for record in records(options) if record.number != META_NUMBER)
     if meta:

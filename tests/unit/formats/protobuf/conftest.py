@@ -29,6 +29,14 @@ def package_roots() -> dict[str, Path]:
     }
 
 
+def package_files() -> list[str]:
+    return [
+        str(path.relative_to(root))
+        for prefix, root in package_roots().items()
+        for path in sorted((root / prefix).rglob("*.proto"))
+    ]
+
+
 def read_package_file(name: str) -> str:
     roots = package_roots()
     root = roots["google/protobuf"] if name.startswith("google/protobuf/") else roots["google"]

@@ -275,6 +275,22 @@ def test_tags_use_an_import_that_is_visible_already(fmt: ProtobufFormat) -> None
     assert fmt.parse(changed, [other]).tags
 
 
+def test_another_option_of_the_same_number_is_no_tag(fmt: ProtobufFormat) -> None:
+    schema = fmt.parse("""
+        import "google/protobuf/descriptor.proto";
+        message Own { optional string s = 3; } extend google.protobuf.MessageOptions { optional Own own = 1088; }
+        message A { option (own).s = "not a tag"; }
+    """)
+    assert schema.tags == ()
+    with pytest.raises(InvalidSchema, match="cannot hold tags"):
+        schema.with_tags([EntityTags("A", EntityKind.RECORD, ("x",))], [])
+
+
+def test_a_tag_with_a_lone_surrogate_is_refused(fmt: ProtobufFormat) -> None:
+    with pytest.raises(InvalidSchema, match="half of a surrogate pair"):
+        fmt.parse("message A {}").with_tags([EntityTags("A", EntityKind.RECORD, ("\ud800",))], [])
+
+
 @pytest.mark.parametrize(
     ("path", "kind"), [("A.b", EntityKind.FIELD), ("B", EntityKind.RECORD), ("A", EntityKind.FIELD)]
 )

@@ -8,15 +8,7 @@ from llm_schema_registry.formats.base import ResolvedReference
 from llm_schema_registry.formats.protobuf import ProtobufFormat
 from llm_schema_registry.formats.protobuf.equality import is_same_file
 
-from .conftest import SAMPLES, package_roots, read_package_file, references_of
-
-
-def package_files() -> list[str]:
-    return [
-        str(path.relative_to(root))
-        for prefix, root in package_roots().items()
-        for path in sorted((root / prefix).rglob("*.proto"))
-    ]
+from .conftest import SAMPLES, package_files, read_package_file, references_of
 
 
 def check_round_trips(fmt: ProtobufFormat, text: str, references: list[ResolvedReference]) -> None:
