@@ -14,7 +14,7 @@ from llm_schema_registry.formats.avro.document import MAX_DEPTH, Json, show
 from llm_schema_registry.formats.avro.parse import AvroRules, DefaultToCheck
 from llm_schema_registry.formats.avro.tree import Array, Enum, Fixed, Map, Primitive, Record, Type, Union
 
-MAX_STEPS = 1_000_000
+MAX_STEPS = 100_000
 
 _INT = range(-(2**31), 2**31)
 _LONG = range(-(2**63), 2**63)

@@ -16,8 +16,8 @@ from llm_schema_registry.model import Difference
 
 # A pair keeps at most so many findings: the pairs below it may repeat theirs, which doubles with every level.
 MAX_FINDINGS = 1_000
-# Far above what a schema that people write needs (1,000 fields take 1,000); below some seconds on a slow machine.
-MAX_STEPS = 2_000_000
+# Far above what schemas that people write need (1,000 fields take some 2,000), below seconds on a slow machine.
+MAX_STEPS = 100_000
 
 _PROMOTIONS = {
     "long": frozenset({"int"}),
@@ -56,51 +56,47 @@ class _Comparer:
         self._found: dict[tuple[int, int], Findings] = {}
         self._steps = 0
 
-    def run(self, root: Pair) -> Findings:
+    def run(self, asked: Pair) -> Findings:
         """Drive the comparisons. A pair met again answers what it found at first, nothing while it is in progress."""
-        stack = [self._start(root)]
-        answer: Findings | None = None
-        while stack:
-            key, comparison = stack[-1]
-            try:
-                # Sending None starts a comparison that was just put on the stack.
-                asked = comparison.send(answer)  # type: ignore[arg-type] # a started one always gets findings
-            except StopIteration as finished:
-                stack.pop()
-                answer = self._found[key] = finished.value
+        stack: list[tuple[tuple[int, int], Comparison]] = []
+        while True:
+            key = (id(asked[0]), id(asked[1]))
+            answer = self._found.get(key)
+            if answer is None:
+                outcome = self._compare(*asked)
+                if isinstance(outcome, list):
+                    answer = self._found[key] = outcome
+                else:
+                    self._found[key] = []
+                    stack.append((key, outcome))
+            while stack:
+                key, comparison = stack[-1]
+                try:
+                    # Sending None starts a comparison that was just put on the stack.
+                    asked = comparison.send(answer)  # type: ignore[arg-type] # a started one always gets findings
+                    break
+                except StopIteration as finished:
+                    stack.pop()
+                    answer = self._found[key] = finished.value
             else:
-                answer = self._found.get((id(asked[0]), id(asked[1])))
-                if answer is None:
-                    stack.append(self._start(asked))
-        return answer or []
+                return answer or []
 
-    def _start(self, pair: Pair) -> tuple[tuple[int, int], Comparison]:
-        reader, writer, path = pair
-        key = (id(reader), id(writer))
-        self._found[key] = []
-        return key, self._compare(reader, writer, path)
-
-    def _compare(self, reader: Type, writer: Type, path: str) -> Comparison:
+    def _compare(self, reader: Type, writer: Type, path: str) -> Findings | Comparison:
+        """Return the findings of a pair, or the comparison that finds them when other pairs have a part in it."""
         self._spend(1, path)
         match reader, writer:
             case Union(), Union():
-                return (yield from self._compare_unions(reader, writer, path))
+                return self._compare_unions(reader, writer, path)
             case _, Union():
-                found: Findings = []
-                for index, branch in enumerate(writer.branches):
-                    self._keep(found, (yield reader, branch, f"{path}/{index}"))
-                return found
+                return self._read_every_branch(reader, writer, path)
             case Union(), _:
-                for branch in reader.branches:
-                    if not (yield branch, writer, path):
-                        return []
-                return [_missing_branch(writer, path)]
+                return self._find_branch(reader, writer, path)
             case Array(), Array():
-                return (yield reader.items, writer.items, f"{path}/items")
+                return _compare_part(reader.items, writer.items, f"{path}/items")
             case Map(), Map():
-                return (yield reader.values, writer.values, f"{path}/values")
+                return _compare_part(reader.values, writer.values, f"{path}/values")
             case Record(), Record():
-                return (yield from self._compare_records(reader, writer, path))
+                return self._compare_records(reader, writer, path)
             case Enum(), Enum():
                 return self._compare_enums(reader, writer, path)
             case Fixed(), Fixed():
@@ -110,6 +106,18 @@ class _Comparer:
             case _:
                 types = f"reader type: {reader.type.upper()} not compatible with writer type: {writer.type.upper()}"
                 return [_difference(kinds.TYPE_MISMATCH, path, types)]
+
+    def _read_every_branch(self, reader: Type, writer: Union, path: str) -> Comparison:
+        found: Findings = []
+        for index, branch in enumerate(writer.branches):
+            self._keep(found, (yield reader, branch, f"{path}/{index}"))
+        return found
+
+    def _find_branch(self, reader: Union, writer: Type, path: str) -> Comparison:
+        for branch in reader.branches:
+            if not (yield branch, writer, path):
+                return []
+        return [_missing_branch(writer, path)]
 
     def _compare_unions(self, reader: Union, writer: Union, path: str) -> Comparison:
         found: Findings = []
@@ -148,16 +156,21 @@ class _Comparer:
         return found
 
     def _keep(self, found: Findings, more: Findings) -> None:
+        self._spend(len(more) // 10, "")
         found += more[: MAX_FINDINGS - len(found)]
 
     def _spend(self, parts: int, path: str) -> None:
         """Count the work, and the memory that paths take: those of schemas that refer in circles grow long."""
-        self._steps += parts * (1 + len(path) // 100)
+        self._steps += parts * (1 + len(path) // 200)
         if self._steps > MAX_STEPS:
             raise InvalidSchema(
                 f"The two schemas would take more than {MAX_STEPS} steps to compare; "
                 "split them, or let fewer types refer to each other in circles"
             )
+
+
+def _compare_part(reader: Type, writer: Type, path: str) -> Comparison:
+    return (yield reader, writer, path)
 
 
 def _compare_fixed(reader: Fixed, writer: Fixed, path: str) -> Findings:

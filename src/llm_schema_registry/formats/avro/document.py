@@ -82,6 +82,8 @@ def refuse_depth() -> InvalidSchema:
 
 def _scan(text: str) -> str:
     """Blank out comments, so that positions in messages stay right, and bound the depth before anything recurses."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH and "/" not in text:
+        return text
     depth = 0
     pieces: list[str] = []
     kept_until = 0
@@ -98,7 +100,7 @@ def _scan(text: str) -> str:
                 raise InvalidSchema(
                     f"The schema text is not JSON: the comment at character {match.start()} is not closed; add */"
                 )
-            pieces += text[kept_until : match.start()], re.sub(r"[^\n\r]", " ", mark)
+            pieces += text[kept_until : match.start()], "\n".join(" " * len(line) for line in mark.split("\n"))
             kept_until = match.end()
     return "".join((*pieces, text[kept_until:])) if pieces else text
 

@@ -65,7 +65,7 @@ class Place(NamedTuple):
     owner: str = ""
 
     def at(self, token: str) -> Place:
-        return self._replace(path=f"{self.path}/{token}")
+        return Place(f"{self.path}/{token}", self.namespace, self.owner)
 
     def refuse(self, problem: str, mend: str) -> InvalidSchema:
         """Build the refusal that names this place."""
@@ -180,7 +180,7 @@ class Reader:
             )
         self._open.add(id(known))
         for index, entry in enumerate(fields):
-            self._field(entry, record, place._replace(path=f"{place.path}/fields/{index}", namespace=name.space))
+            self._field(entry, record, Place(f"{place.path}/fields/{index}", name.space, place.owner))
         if known is record:
             self._open.discard(id(known))
         return known
@@ -191,7 +191,7 @@ class Reader:
             raise place.refuse(
                 f"a field of record '{record.name.full}' has no name: {show(value)}", 'write {"name": ..., "type": ...}'
             )
-        place = place._replace(owner=f"field '{name}' of record '{record.name.full}'")
+        place = Place(place.path, place.namespace, f"field '{name}' of record '{record.name.full}'")
         self._check_name(name, place)
         if name in record.fields:
             raise place.refuse("two fields have this name", "rename or remove one of them")
@@ -206,8 +206,8 @@ class Reader:
             type=field_type,
             doc=_text(value, "doc"),
             default=default,
-            order=_order(value, place.at("order")),
-            aliases=tuple(dict.fromkeys(_alias_texts(value, place.at("aliases")))),
+            order=_order(value, place),
+            aliases=tuple(dict.fromkeys(_alias_texts(value, place))),
             properties=_properties(value, _FIELD_ATTRIBUTES),
         )
         record.fields[name] = field
@@ -307,28 +307,27 @@ class Reader:
     def _resolve_in(self, composite: Array | Map | Union | Field, place: Place) -> None:
         match composite:
             case Array():
-                composite.items = self._resolve(composite.items, place.at("items"))
+                composite.items = self._resolve(composite.items, place, "items")
             case Map():
-                composite.values = self._resolve(composite.values, place.at("values"))
+                composite.values = self._resolve(composite.values, place, "values")
             case Field():
-                composite.type = self._resolve(composite.type, place.at("type"))
-            case Union():
+                composite.type = self._resolve(composite.type, place, "type")
+            case _:
                 seen: set[str] = set()
                 for index, used in enumerate(composite.branches):
-                    at = place.at(str(index))
-                    branch = composite.branches[index] = self._resolve(used, at)
+                    branch = composite.branches[index] = self._resolve(used, place, str(index))
                     key = branch.name.full if isinstance(branch, NamedType) else branch.type
                     if key in seen:
-                        raise at.refuse(
+                        raise place.at(str(index)).refuse(
                             f"the union has the branch '{key}' twice", "keep one of them, or wrap one in a named type"
                         )
                     seen.add(key)
 
-    def _resolve(self, used: Type, place: Place) -> Type:
+    def _resolve(self, used: Type, place: Place, token: str = "") -> Type:
         if not isinstance(used, _Forward):
             return used
         if used.name not in self.types:
-            raise self._undefined(used.name, place)
+            raise self._undefined(used.name, place.at(token) if token else place)
         return self.types[used.name]
 
     def _undefined(self, full: str, place: Place) -> InvalidSchema:
@@ -348,10 +347,9 @@ class Reader:
         return name
 
     def _aliases(self, value: dict[str, Json], name: Name, place: Place) -> dict[str, Name]:
-        place = place.at("aliases")
         aliases = [_split(text, name.space) for text in _alias_texts(value, place)]
         for alias in aliases:
-            self._check_full_name(alias, place)
+            self._check_full_name(alias, place.at("aliases"))
         return {alias.full: alias for alias in aliases}
 
     def _check_full_name(self, name: Name, place: Place) -> None:
@@ -394,15 +392,15 @@ def _properties(value: dict[str, Json], attributes: frozenset[str]) -> Propertie
 def _alias_texts(value: dict[str, Json], place: Place) -> list[str]:
     aliases = value.get("aliases", [])
     if not isinstance(aliases, list):
-        raise place.refuse(f"the aliases {show(aliases)} are no array", "write an array of names")
+        raise place.at("aliases").refuse(f"the aliases {show(aliases)} are no array", "write an array of names")
     texts = [alias for alias in aliases if isinstance(alias, str)]
     if len(texts) != len(aliases):
-        raise place.refuse(f"the aliases {show(aliases)} are not all strings", "write an array of names")
+        raise place.at("aliases").refuse(f"the aliases {show(aliases)} are not all strings", "write an array of names")
     return texts
 
 
 def _order(value: dict[str, Json], place: Place) -> str:
     order = value.get("order", ORDERS[0])
     if not isinstance(order, str) or order.lower() not in ORDERS:
-        raise place.refuse(f"the order {show(order)} is unknown", f"write one of {', '.join(ORDERS)}")
+        raise place.at("order").refuse(f"the order {show(order)} is unknown", f"write one of {', '.join(ORDERS)}")
     return order.lower()

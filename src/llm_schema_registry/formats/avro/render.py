@@ -19,7 +19,6 @@ from llm_schema_registry.formats.avro.tree import (
     Array,
     Enum,
     Field,
-    Fixed,
     Map,
     Name,
     Primitive,
@@ -100,7 +99,7 @@ class Renderer:
                 head["symbols"] = list(node.symbols)
                 if node.default is not None:
                     head["default"] = node.default
-            case Fixed():
+            case _:
                 head["size"] = node.size
         head |= self._sorted(properties)
         if node.aliases:

@@ -71,10 +71,19 @@ def test_union_of_records_is_tried_once_per_value() -> None:
 
 
 def test_check_is_bounded_in_steps() -> None:
-    names = [f"R{number}" for number in range(1_100)]
+    """Each element fits one of many records, most of them far down in the union."""
+    names = [f"R{number}" for number in range(350)]
     records = [{"type": "record", "name": name, "fields": [{"name": name, "type": "int"}]} for name in names]
-    field = {"name": "f", "type": {"type": "array", "items": records}, "default": [{} for _ in range(1_100)]}
-    # No element fits any of the records, so 1,100 x 1,100 pairs would be tried were the first not the last.
-    field["default"] = [{name: 1} for name in reversed(names)]
+    field = {"name": "f", "type": {"type": "array", "items": records}, "default": [{name: 1} for name in names]}
     with pytest.raises(InvalidSchema, match="steps"):
         AvroFormat().parse(json.dumps({"type": "record", "name": "R", "fields": [field]}))
+
+
+def test_check_is_bounded_in_depth() -> None:
+    """Records that each lean on the default of the next nest no text, yet their defaults nest."""
+    records: list[object] = [{"type": "record", "name": "R0", "fields": []}]
+    for number in range(1, 300):
+        field = {"name": "f", "type": f"R{number - 1}", "default": {}}
+        records.append({"type": "record", "name": f"R{number}", "fields": [field]})
+    with pytest.raises(InvalidSchema, match="nest deeper"):
+        AvroFormat().parse(json.dumps([records[0], *reversed(records[1:])]))

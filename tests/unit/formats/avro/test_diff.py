@@ -1,0 +1,136 @@
+"""What stops a reader: Java's stored verdicts and our rows."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from llm_schema_registry.errors import InvalidSchema
+from llm_schema_registry.formats.avro import AvroFormat, AvroSchema
+from llm_schema_registry.formats.avro.kinds import AMBIGUOUS_FIELD_ALIASES
+from llm_schema_registry.formats.base import breaks
+from llm_schema_registry.model import CompatibilityPolicy, Difference
+
+DATA = Path(__file__).parents[3] / "data"
+AVRO = AvroFormat()
+ROWS = {
+    file.stem: [(row["name"], row) for row in json.loads(file.read_text())]
+    for file in sorted((DATA / "compat" / "avro").glob("*.json"))
+}
+
+
+def parse(schema: object) -> AvroSchema:
+    return AVRO.parse(json.dumps(schema), is_new=False)
+
+
+def diff(reader: object, writer: object) -> list[Difference]:
+    return list(AVRO.diff(parse(reader), parse(writer), CompatibilityPolicy.STRICT))
+
+
+def test_every_stored_verdict_of_java_is_ours() -> None:
+    """Verdict, kind, path and additional information of 2,000 pairs, in order."""
+    with gzip.open(DATA / "avro_compat_pairs.jsonl.gz", "rt") as lines:
+        rows = [json.loads(line) for line in lines]
+    assert len(rows) == 2_000
+    for row in rows:
+        try:
+            found = diff(json.loads(row["reader"]), json.loads(row["writer"]))
+        except InvalidSchema:
+            assert row["java"][0].startswith("PARSE"), row
+        else:
+            verdict = "INCOMPATIBLE" if found else "COMPATIBLE"
+            assert [verdict, *(f"{one.kind}@{one.path}#{one.info}" for one in found)] == row["java"], row
+
+
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, id=f"{kind}: {name}") for kind, rows in ROWS.items() for name, row in rows]
+)
+def test_row(row: dict[str, object]) -> None:
+    found = diff(row["reader"], row["writer"])
+    assert [{"kind": one.kind, "path": one.path, "info": one.info} for one in found] == row["differences"]
+
+
+def test_every_kind_has_a_row_that_shows_it_and_one_that_does_not() -> None:
+    assert set(ROWS) == {*AVRO.kinds, "TRAPS"}
+    for kind in AVRO.kinds:
+        shown = [any(one["kind"] == kind for one in row["differences"]) for _, row in ROWS[kind]]
+        assert set(shown) == {True, False}, kind
+
+
+def test_every_kind_breaks_under_every_policy_and_has_a_remedy() -> None:
+    for name, kind in AVRO.kinds.items():
+        assert name == kind.id
+        assert all(breaks(kind, policy) for policy in CompatibilityPolicy)
+        assert kind.remedy.endswith(".")
+
+
+@pytest.mark.parametrize("kind", AVRO.kinds)
+def test_description_names_the_path_and_both_sides_reader_first(kind: str) -> None:
+    line = AVRO.describe(Difference(kind, "/fields/0/type", "some %s {path} info"), "new", "old")
+    assert line.startswith(f"{{errorType:'{kind}', description:'The new schema ")
+    assert line.endswith("(path '/fields/0/type')', additionalInfo:'some %s {path} info'}")
+    assert "the old schema" in line
+    assert "\n" not in line
+
+
+def test_description() -> None:
+    found = diff({"type": "fixed", "name": "F", "size": 2}, {"type": "fixed", "name": "F", "size": 1})
+    assert AVRO.describe(found[0], "new", "old") == (
+        "{errorType:'FIXED_SIZE_MISMATCH', description:'The new schema gives a fixed another size than the old schema "
+        "(path '/size')', additionalInfo:'expected: 1, found: 2'}"
+    )
+
+
+def test_every_accepted_schema_reads_what_it_writes() -> None:
+    for line in (DATA / "avro_malformed_verdicts.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        if row["java_1.12.0"].startswith("ACCEPT"):
+            found = AVRO.diff(AVRO.parse(row["schema"]), AVRO.parse(row["schema"]), CompatibilityPolicy.STRICT)
+            # The one schema in which an alias is also the name of another field is ambiguous against itself, as in
+            # Java (compatibility-rules 2.4).
+            is_ambiguous = row["case"] == "duplicate alias vs field"
+            assert [one.kind for one in found] == [AMBIGUOUS_FIELD_ALIASES] * is_ambiguous, row["case"]
+
+
+class TestBounds:
+    """No pair of schemas takes exponential time, and none ends the process."""
+
+    @staticmethod
+    def diamonds(depth: int, leaf: str) -> str:
+        """Two fields on each level, both of the next level's type."""
+        inner: object = leaf
+        for level in range(depth):
+            fields = [{"name": "l", "type": inner}, {"name": "r", "type": f"D{level - 1}" if level else leaf}]
+            inner = {"type": "record", "name": f"D{level}", "fields": fields}
+        return json.dumps(inner)
+
+    @staticmethod
+    def ring(length: int, leaf: str) -> str:
+        """Records that refer to the next, the last to the first."""
+        inner: object = "P0"
+        for number in reversed(range(length)):
+            fields = [{"name": "next", "type": inner}, {"name": "v", "type": leaf}]
+            inner = {"type": "record", "name": f"P{number}", "fields": fields}
+        return json.dumps(inner)
+
+    def test_diamonds_are_compared_once_per_pair(self) -> None:
+        same = AVRO.diff(AVRO.parse(self.diamonds(60, "int")), AVRO.parse(self.diamonds(60, "int")), None)
+        assert same == []
+        found = AVRO.diff(AVRO.parse(self.diamonds(60, "int")), AVRO.parse(self.diamonds(60, "string")), None)
+        assert len(found) == 1_000
+        assert Counter(one.kind for one in found) == {"TYPE_MISMATCH": 1_000}
+
+    def test_rings_of_different_length_nest_deeper_than_the_interpreter_can(self) -> None:
+        """25 and 24 records have no pair twice before 600 levels, each of more than one frame."""
+        found = AVRO.diff(AVRO.parse(self.ring(25, "int")), AVRO.parse(self.ring(24, "int")), None)
+        assert found
+        assert {one.kind for one in found} == {"NAME_MISMATCH"}
+
+    def test_too_many_pairs_are_refused(self) -> None:
+        unions = [[{"type": "fixed", "name": f"{name}{number}", "size": 1} for number in range(350)] for name in "FG"]
+        with pytest.raises(InvalidSchema, match="steps"):
+            diff(*unions)
