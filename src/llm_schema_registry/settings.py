@@ -20,6 +20,11 @@ from llm_schema_registry.model import CompatibilityLevel
 
 PREFIX = "SCHEMA_REGISTRY_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+URL_VARIABLE = f"{PREFIX}URL"
+USER_VARIABLE = f"{PREFIX}USER"
+
+_NO_SETTINGS = frozenset({CONFIG_VARIABLE, URL_VARIABLE, USER_VARIABLE})
+"""Variables with our prefix that tell something else: where settings are, and how a client reaches a server."""
 
 # Kubernetes tells every container of a service named `schema-registry` by variables that share our prefix.
 _SERVICE_LINK = re.compile(r"SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?")
@@ -126,7 +131,7 @@ def _of_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, obje
     found: dict[str, tuple[str, object]] = {}
     for variable, value in environment.items():
         name = variable.removeprefix(PREFIX)
-        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE or _is_service_link(name, value):
+        if not variable.startswith(PREFIX) or variable in _NO_SETTINGS or _is_service_link(name, value):
             continue
         found[_known(name.lower(), "the environment", shown=variable)] = (variable, value)
     return found
