@@ -50,7 +50,9 @@ def check(
     """Say whether a schema could be registered. Exit code 0: compatible; 100: incompatible; 1: no answer."""
     body = confluent_body(file, schema_type, reference)
     existing = _version_numbers(session.remote, subject)
-    asked = [str(number) for number in existing] if version == EVERY_VERSION and existing else [version]
+    asked: list[str | None] = [version]
+    if version == EVERY_VERSION:
+        asked = [*map(str, existing)] or [None]
     results = [_ask(session.remote, subject, body, token, normalize=normalize) for token in asked]
     incompatible = [result for result in results if result is not None]
     if session.output is Output.JSON:
@@ -95,7 +97,7 @@ def _ask(
     one (rest-api section 14, trap 12).
     """
     target = path("compatibility", "subjects", subject, "versions")
-    if version is not None and version != EVERY_VERSION:
+    if version is not None:
         target += path(version)
     if remote.post(target, body, {"normalize": normalize})["is_compatible"]:
         return None

@@ -13,13 +13,14 @@ from llm_schema_registry.cli.remote import path
 from llm_schema_registry.cli.session import Session, command
 from llm_schema_registry.model import CompatibilityLevel, CompatibilityPolicy
 
+LEVELS = "BACKWARD, FORWARD or FULL, each also with _TRANSITIVE behind it, or NONE."
+
 app = typer.Typer(help="Read and change settings, compatibility levels above all.", no_args_is_help=True)
 
 Scope = Annotated[
     str | None, typer.Argument(metavar="SUBJECT", help="Subject, or :.ctx: for a context; the top level unless said.")
 ]
 Effective = Annotated[bool, typer.Option("--effective", help="Fill what is unset here from the wider scopes.")]
-Switch = Annotated[bool | None, typer.Option(show_default=False)]
 
 
 @command(app, "get", "lsr config get", "lsr config get orders-value --effective")
@@ -40,21 +41,25 @@ def set_(
     subject: Scope = None,
     compatibility: Annotated[
         CompatibilityLevel | None,
-        typer.Option(case_sensitive=False, help="How far a new version may depart.", show_default=False),
+        typer.Option(metavar="LEVEL", case_sensitive=False, help=LEVELS, show_default=False),
     ] = None,
     policy: Annotated[
         CompatibilityPolicy | None,
-        typer.Option(case_sensitive=False, help="How strictly differences are judged.", show_default=False),
+        typer.Option(metavar="POLICY", case_sensitive=False, help="STRICT, LENIENT or LOGICAL.", show_default=False),
     ] = None,
     group: Annotated[
         str | None,
         typer.Option(help="Metadata property; only versions that share its value are compared.", show_default=False),
     ] = None,
     alias: Annotated[str | None, typer.Option(help="Subject that this name stands for.", show_default=False)] = None,
-    normalize: Switch = None,
-    validate_fields: Switch = None,
-    validate_new_schemas: Switch = None,
-    validate_rules: Switch = None,
+    normalize: Annotated[bool | None, typer.Option(help="Normalise every schema first.", show_default=False)] = None,
+    validate_fields: Annotated[
+        bool | None, typer.Option(help="Keep reserved field names free.", show_default=False)
+    ] = None,
+    validate_new_schemas: Annotated[
+        bool | None, typer.Option(help="Validate new schemas strictly.", show_default=False)
+    ] = None,
+    validate_rules: Annotated[bool | None, typer.Option(help="Validate rule sets.", show_default=False)] = None,
     unset: Annotated[
         list[str] | None,
         typer.Option(

@@ -14,10 +14,10 @@ INCOMPATIBLE_CODES = frozenset({409, 40901})
 
 _FINDING = re.compile(
     r"""\{errorType:['"](?P<kind>\w+)['"],\ description:['"](?P<description>.*?)['"]"""
-    r"""(?:,\ additionalInfo:['"].*?['"])?\}(?=,\ \{|\]|$)""",
+    r"""(?:,\ additionalInfo:['"](?P<info>.*?)['"])?\}(?=,\ \{|\]|$)""",
     re.DOTALL | re.VERBOSE,
 )
-_PATH = re.compile(r"""\s*\(?\b(?:at )?path ['"](?P<path>[^'"]*)['"]\)?""")
+_PATH = re.compile(r"\s*\(?(?:\bat )?\bpath '(?P<path>.*?)'\)?(?= |$)", re.DOTALL)
 _OLD_VERSION = re.compile(r"\{oldSchemaVersion: (\d+)\}")
 _CONTEXT_LINES = ("{oldSchemaVersion:", "{oldSchema:", "{validateFields:")
 
@@ -63,10 +63,11 @@ def readable(refusal: str) -> str:
 
 
 def _finding(match: re.Match[str]) -> Finding:
-    description = match["description"]
-    path = _PATH.search(description)
-    if path is None:
-        return Finding(match["kind"], "", description)
-    # The place has its own column, so the sentence need not repeat it.
-    reason = description[: path.start()] + description[path.end() :]
-    return Finding(match["kind"], path["path"], reason.strip())
+    reason = match["description"]
+    path = _PATH.search(reason)
+    if path is not None:
+        # The place has its own column, so the sentence need not repeat it.
+        reason = (reason[: path.start()] + reason[path.end() :]).strip()
+    if match["info"]:
+        reason += f" ({match['info']})"
+    return Finding(match["kind"], path["path"] if path else "", reason)

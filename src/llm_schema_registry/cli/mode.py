@@ -27,7 +27,7 @@ def get(session: Session, subject: Scope = None, effective: Effective = False) -
 @command(app, "set", "lsr mode set READONLY", "lsr mode set IMPORT orders-value --force")
 def set_(
     session: Session,
-    mode: Annotated[Mode, typer.Argument(case_sensitive=False, help="The mode.")],
+    mode: Annotated[Mode, typer.Argument(metavar="MODE", case_sensitive=False, help=f"{', '.join(Mode)}.")],
     subject: Scope = None,
     force: Annotated[bool, typer.Option("--force", help="Set IMPORT although the scope has subjects.")] = False,
 ) -> None:

@@ -26,7 +26,7 @@ class Output(StrEnum):
 
 def print_json(value: object) -> None:
     """Write a value as indented JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(harmless(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def print_line(text: str) -> None:
@@ -63,7 +63,12 @@ def print_schema(text: str) -> None:
     # so that none of them changes.
     with suppress(msgspec.DecodeError):
         text = msgspec.json.format(text, indent=2)
-    print(_CONTROL_EXCEPT_LAYOUT.sub(_escape, text))
+    print(harmless(text))
+
+
+def harmless(text: str) -> str:
+    """Write out the control characters of a text except tabs and ends of lines; JSON keeps its meaning."""
+    return _CONTROL_EXCEPT_LAYOUT.sub(_escape, text)
 
 
 def _cell(value: object) -> str:
@@ -81,4 +86,4 @@ def _visible(text: str) -> str:
 
 
 def _escape(found: re.Match[str]) -> str:
-    return f"\\x{ord(found.group()):02x}"
+    return f"\\u{ord(found.group()):04x}"

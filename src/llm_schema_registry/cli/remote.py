@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from llm_schema_registry import __version__
 from llm_schema_registry.cli.failure import Failure, Refused
+from llm_schema_registry.settings import without_password
 
 if TYPE_CHECKING:
     import httpx
@@ -28,6 +29,7 @@ CONNECT_PAUSES_SECONDS = (0.1, 0.3)
 """How long to wait before each further attempt to connect."""
 PAGE_ROWS = 1000
 
+_URL_FORM = "Give --url as http://HOST:PORT."
 _ANOTHER_SERVER = "Start one with `llm-schema-registry serve`, or name another with --url or SCHEMA_REGISTRY_URL."
 
 
@@ -37,10 +39,24 @@ def path(*segments: str | int) -> str:
 
 
 class Remote:
-    """A server at a base URL. Every method raises Refused for an error answer and Failure when none came."""
+    """A server at a base URL, which may hold credentials.
+
+    Every method raises Refused for an error answer and Failure when none came.
+    """
 
     def __init__(self, url: str, credentials: tuple[str, str] | None = None) -> None:
+        """Name a server without speaking to it. Raises Failure for what is no HTTP URL."""
+        try:
+            parts = urlsplit(url)
+            is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_usable = False
+        if not is_usable:
+            # What cannot be read is not shown: it may hold a password.
+            raise Failure("the URL of the registry is no HTTP URL", _URL_FORM)
         self._url = url.rstrip("/")
+        self._shown_url = without_password(self._url)
+        self._uses_tls = parts.scheme == "https"
         self._credentials = credentials
 
     def get(self, target: str, query: Query | None = None) -> Json:
@@ -59,7 +75,7 @@ class Remote:
         """Yield every item of a list that is answered in pages, following `next`."""
         cursor: str | None = None
         while True:
-            page = self.get(target, {**query, "limit": PAGE_ROWS, "cursor": cursor})
+            page = self.get(target, {"limit": PAGE_ROWS, **query, "cursor": cursor})
             yield from page["items"]
             cursor = page["next"]
             if cursor is None:
@@ -69,17 +85,10 @@ class Remote:
     def _client(self) -> httpx.Client:
         import httpx  # noqa: PLC0415  # costs more than all else that `--help` needs
 
-        try:
-            base = httpx.URL(self._url)
-        except httpx.InvalidURL as error:
-            raise Failure(f"'{self._url}' is not a URL: {error}", "Give --url as http://HOST:PORT.") from None
-        if base.scheme not in {"http", "https"} or not base.host:
-            raise Failure(f"'{self._url}' is not an HTTP URL", "Give --url as http://HOST:PORT.")
-        # Credentials inside the URL work as they do in curl, but are never shown.
-        self._url = str(base.copy_with(username=None, password=None)).rstrip("/")
-        inside = (base.username, base.password) if base.username else None
         return httpx.Client(
-            auth=self._credentials or inside,
+            auth=self._credentials,
+            # Without TLS there is nothing to verify, and loading certificates is a tenth of a command's time.
+            verify=self._uses_tls,
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             headers={"accept": "application/json", "user-agent": f"lsr/{__version__}"},
         )
@@ -92,7 +101,7 @@ class Remote:
             return response.json()
         except ValueError:
             raise Failure(
-                f"{self._url} answered something that is not JSON", "Does --url name a schema registry?"
+                f"{self._shown_url} answered something that is not JSON", "Does --url name a schema registry?"
             ) from None
 
     def _send(self, method: str, target: str, query: Query | None, body: object) -> httpx.Response:
@@ -100,7 +109,10 @@ class Remote:
 
         client = self._client
         given = {name: value for name, value in (query or {}).items() if value not in (None, "", False)}
-        request = client.build_request(method, self._url + target, params=given, json=body)
+        try:
+            request = client.build_request(method, self._url + target, params=given, json=body)
+        except httpx.InvalidURL as error:
+            raise Failure(f"{self._shown_url} cannot be used: {error}", _URL_FORM) from None
         pauses = iter(CONNECT_PAUSES_SECONDS)
         while True:
             try:
@@ -108,12 +120,12 @@ class Remote:
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 pause = next(pauses, None)
                 if pause is None:
-                    raise Failure(f"cannot connect to {self._url}: {error}", _ANOTHER_SERVER) from None
+                    raise Failure(f"cannot connect to {self._shown_url}: {error}", _ANOTHER_SERVER) from None
                 time.sleep(pause)
             except httpx.TimeoutException:
-                raise Failure(f"{self._url} did not answer within {ANSWER_SECONDS:.0f} seconds") from None
+                raise Failure(f"{self._shown_url} did not answer within {ANSWER_SECONDS:.0f} seconds") from None
             except httpx.HTTPError as error:
-                raise Failure(f"the exchange with {self._url} broke: {error}") from None
+                raise Failure(f"the exchange with {self._shown_url} broke: {error}") from None
 
 
 def _quote(segment: str) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from llm_schema_registry.cli.config import LEVELS
 from llm_schema_registry.cli.failure import Failure, Refused
 from llm_schema_registry.cli.findings import INCOMPATIBLE_CODES, readable
 from llm_schema_registry.cli.output import Output, print_json, print_schema
@@ -55,7 +56,9 @@ def register(
     doc_url: Annotated[str | None, typer.Option(help="Address of its documentation.", show_default=False)] = None,
     compatibility: Annotated[
         CompatibilityLevel | None,
-        typer.Option(case_sensitive=False, help="Level that the subject has from now on.", show_default=False),
+        typer.Option(
+            metavar="LEVEL", case_sensitive=False, help=f"The subject's level from now on: {LEVELS}", show_default=False
+        ),
     ] = None,
     version: Annotated[
         int | None, typer.Option(min=1, help="Number that the version must get.", show_default=False)

@@ -18,6 +18,7 @@ import typer
 from llm_schema_registry.cli.failure import Failure
 from llm_schema_registry.cli.output import Output, print_json, print_table
 from llm_schema_registry.cli.remote import Remote
+from llm_schema_registry.settings import URL_VARIABLE, USER_VARIABLE
 
 P = ParamSpec("P")
 
@@ -60,7 +61,7 @@ Url = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        help=f"Where the registry is. Else SCHEMA_REGISTRY_URL, else {DEFAULT_URL}.",
+        help=f"Where the registry is. Else {URL_VARIABLE}, else {DEFAULT_URL}.",
         show_default=False,
         rich_help_panel=_PANEL,
     ),
@@ -69,7 +70,7 @@ User = Annotated[
     str | None,
     typer.Option(
         metavar="NAME:PASSWORD",
-        help="Credentials for Basic authentication. Else SCHEMA_REGISTRY_USER, which others cannot see.",
+        help=f"Credentials for Basic authentication. Else {USER_VARIABLE}, which lists of processes do not show.",
         show_default=False,
         rich_help_panel=_PANEL,
     ),
@@ -85,8 +86,8 @@ def open_session(ctx: typer.Context, url: Url = None, user: User = None, output:
     base = ctx.obj
     if not isinstance(base, Session):
         base = Session(
-            url=os.environ.get("SCHEMA_REGISTRY_URL") or DEFAULT_URL,
-            user=os.environ.get("SCHEMA_REGISTRY_USER") or "",
+            url=os.environ.get(URL_VARIABLE) or DEFAULT_URL,
+            user=os.environ.get(USER_VARIABLE) or "",
             output=Output.TABLE,
         )
     return Session(
@@ -120,7 +121,7 @@ def command(
         own = tuple(signature.parameters.values())[1:]
         parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *_SHARED)]
         run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # what Typer reads
-        app.command(name, epilog="\n\n".join(("Examples:", *examples)))(run)
+        app.command(name, epilog="\n  ".join(("Examples:", *examples)))(run)
         return function
 
     return add
