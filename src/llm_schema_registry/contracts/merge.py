@@ -82,6 +82,11 @@ def with_properties(metadata: Metadata | None, **properties: str | None) -> Meta
     return merge_metadata(Metadata(tags=base.tags, properties=current, sensitive=base.sensitive))
 
 
+def without_number(metadata: Metadata | None) -> Metadata | None:
+    """Return the metadata without the number of an explicitly numbered version."""
+    return with_properties(metadata, **{VERSION_PROPERTY: None})
+
+
 def _merge_rules(lists: Iterable[list[Rule] | None]) -> list[Rule] | None:
     by_name: dict[str | None, Rule] = {}
     for rules in lists:

@@ -5,11 +5,19 @@ Refuses to know whether the content may be registered.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
 
-from llm_schema_registry.contracts.merge import VERSION_PROPERTY, merge_metadata, merge_rule_sets, with_properties
+from llm_schema_registry.contracts.merge import (
+    VERSION_PROPERTY,
+    merge_metadata,
+    merge_rule_sets,
+    property_of,
+    with_properties,
+    without_number,
+)
 from llm_schema_registry.contracts.rules import check_rule_set
 from llm_schema_registry.errors import InvalidSchema, SchemaTooLarge
 from llm_schema_registry.formats.base import Parsed
@@ -41,24 +49,43 @@ class Candidate:
     submission: Submission
     is_normalized: bool
 
-    def content(self, config: Config, latest: Version | None, *, inherits: bool = True) -> SchemaContent:
+    def content(self, config: Config, latest: Version | None) -> SchemaContent:
         """Return the content that this candidate would be under a subject.
 
         Metadata and rule set that were not given are inherited from the latest version; then the scope's defaults and
         overrides are merged in (rest-api section 10). An explicit version number is noted in the metadata.
         """
         given, rules = self.submission.metadata, self.submission.rule_set
-        if inherits and latest is not None:
-            given = _inherited(latest) if given is None else given
+        if latest is not None:
+            given = without_number(latest.schema.content.metadata) if given is None else given
             rules = latest.schema.content.rule_set if rules is None else rules
         metadata = merge_metadata(config.default_metadata, given, config.override_metadata)
-        if self.submission.version is not None and self.submission.version > 0:
+        if self._is_numbered:
             metadata = with_properties(metadata, **{VERSION_PROPERTY: str(self.submission.version)})
         return self._content(metadata, merge_rule_sets(config.default_rule_set, rules, config.override_rule_set))
 
     def given_content(self) -> SchemaContent:
         """Return the content exactly as given: nothing inherited, no defaults, no overrides."""
         return self._content(merge_metadata(self.submission.metadata), merge_rule_sets(self.submission.rule_set))
+
+    def repeated_contents(self, config: Config, latest: Version) -> tuple[SchemaContent, ...]:
+        """Return the contents that this candidate repeats when its subject has one of them, best first.
+
+        They are what was given, what it would become, and that under the latest version's explicit number.
+        """
+        content = self.content(config, latest)
+        if self._is_numbered:
+            return (content,)
+        numbered = {VERSION_PROPERTY: property_of(latest.schema.content.metadata, VERSION_PROPERTY)}
+        return (
+            self.given_content(),
+            content,
+            self._content(with_properties(content.metadata, **numbered), content.rule_set),
+        )
+
+    @property
+    def _is_numbered(self) -> bool:
+        return self.submission.version is not None and self.submission.version > 0
 
     def _content(self, metadata: Metadata | None, rule_set: RuleSet | None) -> SchemaContent:
         return SchemaContent(self.schema_type, self.text, self.references, metadata, rule_set)
@@ -77,12 +104,13 @@ async def understand(
     *,
     normalize: bool = False,
     is_import: bool = False,
-    references_may_be_deleted: bool = False,
+    is_lookup: bool = False,
 ) -> Candidate:
     """Parse a submission in the light of its subject's settings.
 
-    An empty text stands for the latest version's. An import is neither normalised nor held to the rules for new
-    schemas. Raises InvalidSchema, SchemaTooLarge, InvalidRuleSet.
+    An empty text stands for the latest version's. An import is not normalised. Neither an import nor a lookup is held
+    to the rules for new schemas, and a lookup may refer to what is soft-deleted. Raises InvalidSchema, SchemaTooLarge,
+    InvalidRuleSet.
     """
     if len(submission.text.encode(errors="surrogatepass")) > call.policy.max_schema_bytes:
         raise SchemaTooLarge(f"The schema is larger than {call.policy.max_schema_bytes} bytes")
@@ -90,8 +118,8 @@ async def understand(
         submission = msgspec.structs.replace(submission, rule_set=check_rule_set(submission.rule_set))
     if not submission.text.strip():
         submission = await _with_previous_text(reader, subject, submission)
-    resolution = await resolve(reader, subject.context, submission.references, are_new=not references_may_be_deleted)
-    is_new = config.validate_new_schemas is not False and not is_import
+    resolution = await resolve(reader, subject.context, submission.references, are_new=not is_lookup)
+    is_new = config.validate_new_schemas is not False and not is_import and not is_lookup
 
     async def parse(text: str) -> Parsed:
         return await call.engines.parse(submission.schema_type, text, resolution.resolved, is_new=is_new)
@@ -105,11 +133,10 @@ async def understand(
     if config.validate_fields and parsed.reserved_misuse:
         raise InvalidSchema(parsed.reserved_misuse)
     is_normalized = (normalize or config.normalize is True) and not is_import
-    references = resolution.pinned
     return Candidate(
         schema_type=submission.schema_type,
         text=parsed.normalized if is_normalized else parsed.canonical,
-        references=tuple(sorted(set(references))) if is_normalized else references,
+        references=_normalized(resolution.pinned) if is_normalized else resolution.pinned,
         parsed=parsed,
         submission=submission,
         is_normalized=is_normalized,
@@ -133,7 +160,12 @@ async def _with_previous_text(reader: Reader, subject: Subject, submission: Subm
         raise InvalidSchema(f"Empty schema: subject '{subject}' has no version whose text could be taken; send one")
     content = latest.schema.content
     return msgspec.structs.replace(
-        submission, schema_type=content.schema_type, text=content.text, references=content.references
+        submission,
+        schema_type=content.schema_type,
+        text=content.text,
+        references=content.references,
+        metadata=without_number(content.metadata) if submission.metadata is None else submission.metadata,
+        rule_set=content.rule_set if submission.rule_set is None else submission.rule_set,
     )
 
 
@@ -154,5 +186,9 @@ async def _with_propagated_tags(call: Call, reader: Reader, subject: Subject, pa
     return await call.engines.run(parsed.with_tags, kept, ())
 
 
-def _inherited(latest: Version) -> Metadata | None:
-    return with_properties(latest.schema.content.metadata, **{VERSION_PROPERTY: None})
+def _normalized(references: Iterable[Reference]) -> tuple[Reference, ...]:
+    """Sort references and drop all but the first of each name: the others were never looked at."""
+    first: dict[str, Reference] = {}
+    for reference in references:
+        first.setdefault(reference.name, reference)
+    return tuple(sorted(first.values()))

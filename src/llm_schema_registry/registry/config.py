@@ -9,25 +9,32 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
+from llm_schema_registry.contracts.merge import merge_metadata
 from llm_schema_registry.contracts.rules import check_rule_set
 from llm_schema_registry.errors import SubjectConfigNotFound, SubjectNotFound
-from llm_schema_registry.model import EVERYWHERE, TOP_LEVEL, CompatibilityLevel, Config, EventType, Subject
+from llm_schema_registry.model import (
+    EVERYWHERE,
+    TOP_LEVEL,
+    CompatibilityLevel,
+    Config,
+    EventType,
+    Metadata,
+    RuleSet,
+    Subject,
+)
 from llm_schema_registry.names import check_subject
 from llm_schema_registry.registry.operation import Call, Permission, operation
-from llm_schema_registry.registry.scopes import load_scopes
-
-_RULE_SETS = frozenset({"default_rule_set", "override_rule_set"})
+from llm_schema_registry.registry.scopes import Scopes, load_scopes, wider_scopes
+from llm_schema_registry.store.base import Writer
 
 
 @operation(Permission.READ)
 async def get_config(call: Call, scope: Subject, *, defaults_to_global: bool = False) -> Config:
     """Return the settings of a scope; the top level always answers. Raises SubjectConfigNotFound."""
-    if defaults_to_global or scope == TOP_LEVEL:
-        return (await load_scopes(call.store.reader, scope)).config(call.policy.default_level)
-    config = await call.store.reader.find_config(scope)
-    if config is None:
-        raise SubjectConfigNotFound(scope)
-    return config
+    scopes = await load_scopes(call.store.reader, scope)
+    if defaults_to_global:
+        return scopes.config(call.policy.default_level)
+    return _own_config(call, scopes, SubjectConfigNotFound(scope))
 
 
 @operation(Permission.READ)
@@ -49,20 +56,10 @@ async def put_config(call: Call, scope: Subject, changes: Mapping[str, object]) 
     """
     if scope != EVERYWHERE:
         check_subject(scope)
-    checked = {
-        name: check_rule_set(value) if name in _RULE_SETS and value is not None else value  # type: ignore[arg-type]  # the field's type says RuleSet
-        for name, value in changes.items()
-    }
-    async with call.store.transaction(lock=(scope,)) as writer:
+    checked = {name: _checked(value) for name, value in changes.items()}
+    async with call.store.transaction(lock=(scope,), share=wider_scopes(scope)) as writer:
         (await load_scopes(writer, scope)).require_writable()
-        config = msgspec.structs.replace(await writer.find_config(scope) or Config(), **checked)
-        if config == Config():
-            await writer.delete_config(scope)
-        else:
-            await writer.put_config(scope, config)
-        document = msgspec.json.encode(config).decode()
-        await writer.append_event(call.event(EventType.CONFIG_CHANGED, scope, config=document))
-    return config
+        return await change_config(call, writer, scope, checked)
 
 
 @operation(Permission.CONFIGURE)
@@ -72,13 +69,49 @@ async def delete_config(call: Call, scope: Subject) -> Config:
     Raises SubjectNotFound when none were set (the top level never raises that), OperationNotPermitted when the scope
     is read-only.
     """
-    async with call.store.transaction(lock=(scope,)) as writer:
-        (await load_scopes(writer, scope)).require_writable()
-        config = await writer.find_config(scope)
-        if config is None:
-            if scope != TOP_LEVEL:
-                raise SubjectNotFound(scope)
-            return Config(compatibility_level=call.policy.default_level)
+    async with call.store.transaction(lock=(scope,), share=wider_scopes(scope)) as writer:
+        scopes = await load_scopes(writer, scope)
+        scopes.require_writable()
+        config = _own_config(call, scopes, SubjectNotFound(scope))
+        await unset_config(call, writer, scope)
+    return config
+
+
+async def change_config(call: Call, writer: Writer, scope: Subject, changes: Mapping[str, object]) -> Config:
+    """Merge changes into the settings of a scope, in a transaction that locks it; tell only of real changes."""
+    before = await writer.find_config(scope) or Config()
+    config = msgspec.structs.replace(before, **changes)
+    if config == before:
+        return config
+    if config == Config():
         await writer.delete_config(scope)
         await writer.append_event(call.event(EventType.CONFIG_DELETED, scope))
+    else:
+        await writer.put_config(scope, config)
+        document = msgspec.json.encode(config).decode()
+        await writer.append_event(call.event(EventType.CONFIG_CHANGED, scope, config=document))
     return config
+
+
+async def unset_config(call: Call, writer: Writer, scope: Subject) -> None:
+    """Unset the settings of a scope, if it has any, in a transaction that locks it."""
+    await change_config(call, writer, scope, dict.fromkeys(Config.__struct_fields__))
+
+
+def _own_config(call: Call, scopes: Scopes, absent: Exception) -> Config:
+    """Return what a scope itself has set; the top level always has a compatibility level."""
+    own = scopes.settings[0].config
+    if scopes.subject == TOP_LEVEL:
+        level = scopes.config(call.policy.default_level).compatibility_level
+        return msgspec.structs.replace(own or Config(), compatibility_level=level)
+    if own is None:
+        raise absent
+    return own
+
+
+def _checked(value: object) -> object:
+    """Return a setting as it is stored: documents without empty members, or None when nothing is left of them."""
+    if isinstance(value, RuleSet):
+        rule_set = check_rule_set(value)
+        return None if rule_set == RuleSet() else rule_set
+    return merge_metadata(value) if isinstance(value, Metadata) else value

@@ -15,7 +15,7 @@ from llm_schema_registry.errors import (
 from llm_schema_registry.model import EVERYWHERE, GLOBAL_CONTEXT, TOP_LEVEL, EventType, Mode, Subject
 from llm_schema_registry.names import check_subject
 from llm_schema_registry.registry.operation import Call, Permission, operation
-from llm_schema_registry.registry.scopes import load_scopes
+from llm_schema_registry.registry.scopes import load_scopes, wider_scopes
 from llm_schema_registry.store.base import Page, Reader, Visibility, Writer
 
 
@@ -41,41 +41,44 @@ async def put_mode(call: Call, scope: Subject, mode: Mode | None, *, force: bool
         check_subject(scope)
     if mode is Mode.FORWARD and scope != EVERYWHERE:
         raise InvalidMode(f"Mode FORWARD is only for the scope of every context, ':{GLOBAL_CONTEXT}:'")
-    async with call.store.transaction(lock=(scope,)) as writer:
-        if mode is None:
-            await writer.delete_mode(scope)
-            await writer.append_event(call.event(EventType.MODE_DELETED, scope))
-            return
-        if mode is Mode.IMPORT and not force and (await load_scopes(writer, scope)).mode is not Mode.IMPORT:
+    async with call.store.transaction(lock=(scope,), share=wider_scopes(scope)) as writer:
+        scopes = await load_scopes(writer, scope)
+        if mode is Mode.IMPORT and not force and scopes.mode is not Mode.IMPORT:
             await _empty(call, writer, scope)
-        await writer.put_mode(scope, mode)
-        await writer.append_event(call.event(EventType.MODE_CHANGED, scope, mode=mode))
+        if mode is None:
+            await unset_mode(call, writer, scope)
+        elif mode is not scopes.settings[0].mode:
+            await writer.put_mode(scope, mode)
+            await writer.append_event(call.event(EventType.MODE_CHANGED, scope, mode=mode))
 
 
 @operation(Permission.CONFIGURE)
 async def delete_mode(call: Call, scope: Subject, *, recursive: bool = False) -> Mode | None:
     """Unset the mode of a scope and return it as it was.
 
-    `recursive` on a context unsets its subjects' modes too; then None is returned when the scope had none. Raises
-    SubjectNotFound when none was set; the top level answers READWRITE instead.
+    `recursive` on a context unsets its subjects' modes too. When the scope had none: the top level answers the mode
+    that was in force, a recursive call None, and otherwise SubjectNotFound is raised.
     """
-    async with call.store.transaction(lock=(scope,)) as writer:
-        mode = await writer.find_mode(scope)
+    async with call.store.transaction(lock=(scope,), share=wider_scopes(scope)) as writer:
+        scopes = await load_scopes(writer, scope)
         if recursive and not scope.name:
             for subject, _ in await writer.list_modes(scope.context):
-                if subject != scope:
-                    await writer.delete_mode(subject)
-                    await writer.append_event(call.event(EventType.MODE_DELETED, subject))
-        elif mode is None:
-            if scope != TOP_LEVEL:
-                raise SubjectNotFound(scope)
-            return Mode.READWRITE
-        if mode is not None:
-            await writer.delete_mode(scope)
-            await writer.append_event(call.event(EventType.MODE_DELETED, scope))
-        elif scope == TOP_LEVEL:
-            return Mode.READWRITE
-    return mode
+                await unset_mode(call, writer, subject)
+        else:
+            await unset_mode(call, writer, scope)
+    own = scopes.settings[0].mode
+    if own is None and scope == TOP_LEVEL:
+        return scopes.mode
+    if own is None and not recursive:
+        raise SubjectNotFound(scope)
+    return own
+
+
+async def unset_mode(call: Call, writer: Writer, scope: Subject) -> None:
+    """Unset the mode of a scope, if it has one, in a transaction that locks it."""
+    if await writer.find_mode(scope) is not None:
+        await writer.delete_mode(scope)
+        await writer.append_event(call.event(EventType.MODE_DELETED, scope))
 
 
 async def _empty(call: Call, writer: Writer, scope: Subject) -> None:

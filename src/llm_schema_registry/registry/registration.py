@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import msgspec
-
-from llm_schema_registry.contracts.merge import VERSION_PROPERTY, amend_rule_set, property_of, with_properties
+from llm_schema_registry.contracts.merge import VERSION_PROPERTY, amend_rule_set, property_of, without_number
 from llm_schema_registry.errors import (
     IdDoesNotMatch,
     IncompatibleSchema,
@@ -38,12 +36,13 @@ from llm_schema_registry.model import (
 from llm_schema_registry.names import check_subject
 from llm_schema_registry.registry.candidate import Candidate, parse_stored, understand
 from llm_schema_registry.registry.compatibility import gate
+from llm_schema_registry.registry.config import change_config
 from llm_schema_registry.registry.identity import guid_of
 from llm_schema_registry.registry.operation import Call, Permission, operation
 from llm_schema_registry.registry.references import resolve
-from llm_schema_registry.registry.scopes import load_scopes, settle
+from llm_schema_registry.registry.scopes import load_scopes, settle, wider_scopes
 from llm_schema_registry.registry.subjects import get_version
-from llm_schema_registry.store.base import IdTaken, Page, Reader, VersionTaken, Visibility, Writer
+from llm_schema_registry.store.base import IdTaken, Page, Reader, VersionFilter, Visibility, Writer
 
 OWNER_PROPERTY = "owner"
 _SCAN_BATCH = 50
@@ -80,12 +79,10 @@ async def register(
         existing = await _find_active(reader, subject, candidate, config, latest)
         if existing is not None:
             return existing
-    share = candidate.referenced_subjects(subject.context)
+    share = (*wider_scopes(subject), *candidate.referenced_subjects(subject.context))
     async with call.store.transaction(lock=(subject,), share=share) as writer:
         if level is not None:
-            own = await writer.find_config(subject) or Config()
-            await writer.put_config(subject, msgspec.structs.replace(own, compatibility_level=level))
-            await writer.append_event(call.event(EventType.CONFIG_CHANGED, subject, compatibility=level))
+            await change_config(call, writer, subject, {"compatibility_level": level})
         # Read again under the lock: between understanding and here, mode, settings and references may have changed.
         scopes = await load_scopes(writer, subject)
         if scopes.require_writable() is not mode:
@@ -155,7 +152,7 @@ async def amend(
     base = await get_version(call, subject, version)
     content = base.schema.content
     if metadata is None:
-        metadata = with_properties(content.metadata, **{VERSION_PROPERTY: None}) or Metadata()
+        metadata = without_number(content.metadata) or Metadata()
     if rule_set is None:
         rule_set = amend_rule_set(content.rule_set, rules_to_merge, rules_to_remove)
     submission = Submission(
@@ -185,12 +182,17 @@ async def _find_active(
     """Find the active version that a registration would repeat. Version -1 compares with the latest only."""
     if latest is None:
         return None
-    existing = await reader.find_version_by_guid(subject, guid_of(candidate.content(config, latest)))
-    if existing is not None and candidate.submission.version == LATEST and existing.version != latest.version:
-        raise InvalidSchema(
-            f"The schema is version {existing.version} of subject {subject}, not the latest, which is {latest.version}"
-        )
-    return existing
+    for guid in dict.fromkeys(guid_of(content) for content in candidate.repeated_contents(config, latest)):
+        existing = await reader.find_version_by_guid(subject, guid)
+        if existing is None:
+            continue
+        if candidate.submission.version == LATEST and existing.version != latest.version:
+            raise InvalidSchema(
+                f"The schema is version {existing.version} of subject {subject}, not the latest, which is "
+                f"{latest.version}"
+            )
+        return existing
+    return None
 
 
 async def _register(
@@ -224,10 +226,7 @@ async def _import(call: Call, writer: Writer, subject: Subject, candidate: Candi
     schema_id = candidate.submission.id or 0
     number = candidate.submission.version
     if number is None or number < 1:
-        existing = await writer.find_version_by_guid(subject, guid)
-        number = (
-            existing.version if existing and existing.schema.id == schema_id else await writer.next_version(subject)
-        )
+        number = await _number_of_import(writer, subject, schema_id)
     existing = await writer.find_version(subject, number, Visibility.ALL)
     if existing is not None:
         if existing.schema.guid != guid:
@@ -236,7 +235,10 @@ async def _import(call: Call, writer: Writer, subject: Subject, candidate: Candi
             raise IdDoesNotMatch(
                 f"Version {number} of subject {subject} has id {existing.schema.id} for this schema, not {schema_id}"
             )
-        return existing
+        if not existing.is_deleted:
+            return existing
+        # An import that finds its version soft-deleted brings it back.
+        await writer.delete_versions(subject, [number])
     try:
         await writer.add_schema(subject.context, guid, content, schema_id)
     except IdTaken:
@@ -246,14 +248,20 @@ async def _import(call: Call, writer: Writer, subject: Subject, candidate: Candi
     return await _add(call, writer, subject, number, schema_id, content)
 
 
+async def _number_of_import(writer: Writer, subject: Subject, schema_id: int) -> int:
+    """Return the version of the subject that has this id already, or else the next number."""
+    uses = await writer.search_versions(
+        VersionFilter(subject=subject, schema_ids=(schema_id,), visibility=Visibility.ALL)
+    )
+    active = [use.version for use in uses if not use.is_deleted]
+    return active[-1] if active else uses[-1].version if uses else await writer.next_version(subject)
+
+
 async def _add(
     call: Call, writer: Writer, subject: Subject, number: int, schema_id: int, content: SchemaContent
 ) -> Version:
     now = call.clock()
-    try:
-        await writer.add_version(subject, number, schema_id, registered_at=now, registered_by=call.actor.name)
-    except VersionTaken:
-        raise OperationNotPermitted(f"Version {number} of subject {subject} exists already") from None
+    await writer.add_version(subject, number, schema_id, registered_at=now, registered_by=call.actor.name)
     await writer.append_event(
         call.event(EventType.VERSION_REGISTERED, subject, version=number, schema_id=schema_id, type=content.schema_type)
     )
@@ -289,9 +297,7 @@ async def _lookup_in(
     if not await reader.list_version_keys(subject, visibility, Page(limit=1)):
         return None
     config = (await load_scopes(reader, subject)).config(call.policy.default_level)
-    candidate = await understand(
-        call, reader, subject, submission, config, normalize=normalize, references_may_be_deleted=True
-    )
+    candidate = await understand(call, reader, subject, submission, config, normalize=normalize, is_lookup=True)
     exact = await reader.find_version_by_guid(subject, guid_of(candidate.given_content()), visibility)
     if exact is not None:
         return exact
@@ -319,7 +325,7 @@ async def _is_same_schema(call: Call, reader: Reader, candidate: Candidate, vers
     given = candidate.given_content()
     if (
         content.schema_type != given.schema_type
-        or given.metadata not in (None, content.metadata)
+        or given.metadata not in (None, content.metadata, without_number(content.metadata))
         or given.rule_set not in (None, content.rule_set)
     ):
         return False

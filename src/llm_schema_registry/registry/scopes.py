@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from llm_schema_registry.errors import OperationNotPermitted
-from llm_schema_registry.model import CompatibilityLevel, Config, Mode, Subject
+from llm_schema_registry.model import EVERYWHERE, CompatibilityLevel, Config, Mode, Subject
 from llm_schema_registry.names import parse_subject
 from llm_schema_registry.store.base import Reader, ScopeSettings
 
@@ -42,6 +42,11 @@ class Scopes:
         if self.mode in {Mode.READONLY, Mode.READONLY_OVERRIDE}:
             raise OperationNotPermitted(f"Subject {self.subject} is in read-only mode")
         return self.mode
+
+
+def wider_scopes(subject: Subject) -> tuple[Subject, ...]:
+    """The scopes whose settings also decide for a subject. A transaction that relies on them shares them."""
+    return Subject(subject.context, ""), EVERYWHERE
 
 
 async def load_scopes(reader: Reader, subject: Subject) -> Scopes:

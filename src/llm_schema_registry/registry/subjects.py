@@ -18,8 +18,10 @@ from llm_schema_registry.errors import (
     VersionSoftDeleted,
 )
 from llm_schema_registry.model import DEFAULT_CONTEXT, EventType, Subject, Version, VersionKey
+from llm_schema_registry.registry.config import unset_config
+from llm_schema_registry.registry.mode import unset_mode
 from llm_schema_registry.registry.operation import Call, Permission, operation
-from llm_schema_registry.registry.scopes import load_scopes, settle
+from llm_schema_registry.registry.scopes import load_scopes, settle, wider_scopes
 from llm_schema_registry.store.base import EVERYTHING, Page, Reader, VersionFilter, Visibility, Writer
 
 
@@ -99,7 +101,7 @@ async def delete_version(call: Call, subject: Subject, version: int, *, permanen
     OperationNotPermitted, ReferenceExists, VersionNotSoftDeleted.
     """
     subject = (await settle(call.store.reader, subject)).subject
-    async with call.store.transaction(lock=(subject,)) as writer:
+    async with call.store.transaction(lock=(subject,), share=wider_scopes(subject)) as writer:
         found = await writer.find_version(subject, version, Visibility.ALL)
         if found is not None and found.is_deleted and not permanent:
             raise VersionSoftDeleted(subject, found.version)
@@ -128,7 +130,7 @@ async def delete_subject(call: Call, subject: Subject, *, permanent: bool = Fals
     SubjectSoftDeleted, OperationNotPermitted, ReferenceExists, SubjectNotSoftDeleted.
     """
     subject = (await settle(call.store.reader, subject)).subject
-    async with call.store.transaction(lock=(subject,)) as writer:
+    async with call.store.transaction(lock=(subject,), share=wider_scopes(subject)) as writer:
         keys = await writer.list_version_keys(subject, Visibility.ALL)
         if not keys:
             raise SubjectNotFound(subject)
@@ -181,5 +183,5 @@ async def _delete_for_good(call: Call, writer: Writer, subject: Subject, keys: S
         )
     # The scope of the empty subject is its whole context, whose settings outlive it.
     if subject.name and not await writer.list_version_keys(subject, Visibility.ALL, Page(limit=1)):
-        await writer.delete_config(subject)
-        await writer.delete_mode(subject)
+        await unset_config(call, writer, subject)
+        await unset_mode(call, writer, subject)

@@ -5,7 +5,7 @@ Refuses to decide anything: a handler reads a request, calls one use case and wr
 
 from __future__ import annotations
 
-from llm_schema_registry.errors import BadRequest, ContextNotEmpty
+from llm_schema_registry.errors import BadRequest, ContextNotEmpty, OperationNotPermitted
 from llm_schema_registry.names import parse_context
 from llm_schema_registry.registry import contexts
 from llm_schema_registry.rest.request import PAGING, Query, Request, Response, empty_answer, json_answer
@@ -53,7 +53,7 @@ ROUTES = (
         "Forget a context that holds no subject.",
         "contexts",
         status=204,
-        errors=(BadRequest, ContextNotEmpty),
+        errors=(BadRequest, ContextNotEmpty, OperationNotPermitted),
     ),
     *(
         Route(
