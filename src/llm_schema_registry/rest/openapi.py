@@ -34,10 +34,11 @@ _REF = "#/components/schemas/{name}"
 _INTEGER = {"type": "integer", "minimum": -(2**31), "maximum": MAX_INTEGER}
 _ID = {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}
 _TEXT = {"type": "string"}
+_VERSION = {"type": "string", "pattern": "^(latest|-1|[1-9][0-9]{0,8})$"}
 
 _PATH_PARAMETERS: dict[str, tuple[str, dict[str, Any], str | int]] = {
     "subject": ("A subject, percent-encoded; `:.context:name` is one of another context.", _TEXT, "orders-value"),
-    "version": ("A version number, or `latest`.", _TEXT, "latest"),
+    "version": ("A version number, or `latest`.", _VERSION, "latest"),
     "id": ("The id of a schema.", _ID, 1),
     "guid": ("The guid of a schema.", _TEXT, "c5c1a9a2-6b1e-3a52-9c0f-1f6f0e1d2c3b"),
     "context": ("A context, with or without its leading dot.", _TEXT, ".staging"),
