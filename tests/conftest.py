@@ -63,7 +63,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest_asyncio.fixture
 async def store(store_url: str) -> AsyncIterator[SqlStore]:
     """A migrated, empty store, once per kind of database."""
-    opened = SqlStore.open(store_url, lock_timeout_seconds=5)
+    opened = SqlStore.open(store_url, lock_timeout_seconds=60)
     await opened.migrate()
     yield opened
     await opened.close()

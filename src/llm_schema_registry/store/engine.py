@@ -77,8 +77,8 @@ class Pools(NamedTuple):
 
 def open_pools(url: str, *, pool_size: int, lock_timeout_seconds: float) -> Pools:
     """Prepare connections for a URL; nothing connects yet. Raises ValueError for a URL of no known kind."""
-    scheme, _, rest = url.partition("://")
-    if scheme == "sqlite" and rest in ("", "/:memory:"):
+    scheme, separator, rest = url.partition("://")
+    if scheme == "sqlite" and separator and rest in ("", "/:memory:"):
         return _open_memory(lock_timeout_seconds)
     if scheme == "sqlite" and rest.startswith("/") and rest != "/":
         return _open_file(Path(rest[1:]), pool_size, lock_timeout_seconds)
@@ -208,18 +208,20 @@ def _sqlite_pool(connect: Callable[[], _OneVisitConnection], size: int, timeout_
 
 
 def _open_postgresql(url: str, pool_size: int, lock_timeout_seconds: float) -> Pools:
-    # asyncpg reads the URL itself: it knows all of libpq's parameters, `sslmode` and several hosts included.
-    connect = partial(
-        asyncpg.connect,
-        url,
-        timeout=_CONNECT_SECONDS,
-        command_timeout=_STATEMENT_SECONDS,
-        server_settings={
-            "application_name": "llm-schema-registry",
-            "lock_timeout": str(round(lock_timeout_seconds * 1000)),
-            "idle_in_transaction_session_timeout": str(_IDLE_MILLISECONDS),
-        },
-    )
+    settings = {
+        "application_name": "llm-schema-registry",
+        "lock_timeout": str(round(lock_timeout_seconds * 1000)),
+        "idle_in_transaction_session_timeout": str(_IDLE_MILLISECONDS),
+    }
+
+    async def connect() -> asyncpg.Connection:
+        # asyncpg reads the URL itself: it knows all of libpq's parameters, `sslmode` and several hosts included.
+        try:
+            return await asyncpg.connect(
+                url, timeout=_CONNECT_SECONDS, command_timeout=_STATEMENT_SECONDS, server_settings=settings
+            )
+        except ValueError as error:
+            raise StoreFailed(f"The URL of PostgreSQL cannot be used: {error}") from error
 
     def pool(isolation_level: IsolationLevel) -> Pool:
         engine = create_async_engine(

@@ -272,12 +272,14 @@ class SqlReader:
         return (rows[0][0] or 0) if rows else 0
 
     async def list_settings(self, subject: Subject) -> tuple[ScopeSettings, ScopeSettings, ScopeSettings]:
-        rows = await self._ask(_SETTINGS_OF_SCOPES, context=subject.context, name=subject.name)
+        # What surrounds a name decides also when the name itself cannot be stored.
+        name = subject.name if is_storable(subject.name) else ""
+        rows = await self._ask(_SETTINGS_OF_SCOPES, context=subject.context, name=name)
         found = {
-            Subject(context, name): ScopeSettings(
+            Subject(context, scope): ScopeSettings(
                 None if config is None else _config_of(config), None if mode is None else Mode(mode)
             )
-            for context, name, config, mode in rows
+            for context, scope, config, mode in rows
         }
         nothing = ScopeSettings()
         return (
