@@ -166,11 +166,11 @@ class _Printer:
         for assignment in assignments:
             self._add(f"option {assignment};")
 
-    def _type(self, name: str, scope: str) -> str:
+    def _type(self, name: str, scope: str, *, is_field_type: bool = False) -> str:
         """Return how a type is written inside a scope. A name without leading dot is not resolved yet."""
         if not name.startswith(".") or self._style.is_normalized:
             return name
-        return self._symbols.shorten(name[1:], scope, self._file.package)
+        return self._symbols.shorten(name[1:], scope, self._file.package, is_field_type=is_field_type)
 
     def _message(self, message: DescriptorProto, scope: str) -> None:
         self._open(f"{_VISIBILITIES.get(message.visibility, '')}message {message.name}")
@@ -290,7 +290,9 @@ class _Printer:
         return _LABELS[field.label]
 
     def _field_type(self, field: FieldDescriptorProto, scope: str) -> str:
-        return self._type(field.type_name, scope) if field.type_name else SCALARS.get(field.type, "group")
+        if field.type_name:
+            return self._type(field.type_name, scope, is_field_type=True)
+        return SCALARS.get(field.type, "group")
 
     def _field_options(self, field: FieldDescriptorProto, scope: str) -> list[str]:
         assignments = []

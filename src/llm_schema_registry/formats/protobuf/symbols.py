@@ -73,22 +73,43 @@ class Symbols:
             found.update(join(file.package, service.name) for service in file.service)
         return frozenset(found)
 
-    def resolve(self, written: str, scope: str) -> str | None:
+    @cached_property
+    def _everything(self) -> frozenset[str]:
+        """Every declared name, also those of fields, values, methods and extensions."""
+        found = {*self._scopes, *(name for name, _ in self.extensions.values())}
+        for file in self.files.values():
+            found.update(
+                join(join(file.package, service.name), method.name)
+                for service in file.service
+                for method in service.method
+            )
+        for name, enum in self.enums.items():
+            scope = name.rpartition(".")[0]  # values stand beside their enum
+            found.update(join(scope, value.name) for value in enum.value)
+        for name, message in self.messages.items():
+            found.update(join(name, field.name) for field in message.field)
+            found.update(join(name, oneof.name) for oneof in message.oneof_decl)
+        return frozenset(found)
+
+    def resolve(self, written: str, scope: str, *, skips_others: bool = True) -> str | None:
         """Return the full name that a type name means inside a scope, or None. protoc's rule: the innermost scope that
-        has the first part of the name decides, even if the rest is not found there.
+        has the first part of the name decides, even if the rest is not found there. A name of one part skips what is
+        not a type, but only where a field's type is looked up.
         """
         first, _, rest = written.partition(".")
         while True:
             candidate = join(scope, first)
             if not rest and candidate in self.file_of:
                 return candidate
+            if not rest and not skips_others and candidate in self._everything:
+                return None
             if rest and candidate in self._scopes:
                 return name if (name := f"{candidate}.{rest}") in self.file_of else None
             if not scope:
                 return None
             scope = scope.rpartition(".")[0]
 
-    def shorten(self, name: str, scope: str, package: str) -> str:
+    def shorten(self, name: str, scope: str, package: str, *, is_field_type: bool) -> str:
         """Return how to write a type inside a scope: local to the package if possible, else in full, else absolute.
 
         Whatever is returned resolves to `name` there. An unknown type is written absolutely.
@@ -102,7 +123,7 @@ class Symbols:
             parts = local.split(".")
             candidates[:0] = [".".join(parts[start:]) for start in range(len(parts) - 1, -1, -1)]
         for candidate in candidates:
-            if self.resolve(candidate, scope) == name:
+            if self.resolve(candidate, scope, skips_others=is_field_type) == name:
                 return candidate
         return f".{name}"
 

@@ -35,6 +35,9 @@ def text_of(package: str, tree: Tree, targets: list[str], header: str = "") -> s
         return "".join(f"message {name} {{ {fields} {body(below)} }}" for name, below in inner.items())
 
     services = "".join(f"rpc r{index} (.{target}) returns (.{target});" for index, target in enumerate(targets))
+    services += "".join(
+        f"rpc {name} (.{target}) returns (.{target});" for name, target in zip(NAMES, targets, strict=False)
+    )
     return f"{f'package {package};' if package else ''} {header} {body(tree)} service S {{ {services} }}"
 
 
@@ -54,3 +57,23 @@ def test_short_names_mean_the_same(
     assert again.canonical == schema.canonical
     assert is_same_file(schema.file, again.file)
     assert is_same_file(schema.file, fmt.parse(schema.normalized, references).file)
+
+
+def test_what_is_not_a_type_hides_types_from_methods_and_extensions(fmt: ProtobufFormat) -> None:
+    text = """
+        syntax = "proto2"; package b.a; import "other.proto";
+        message Get { optional Get Get = 1; optional .a a = 2; oneof Late { int32 x = 3; }
+            extend .b.a.Late { optional int32 e = 100; } message N { extend .b.a.Late { optional int32 Late = 101; } }
+            extend .Value { optional int32 f = 100; } enum E { Value = 0; } }
+        message Late { extensions 100 to 200; }
+        extend .Late { optional int32 Late2 = 100; }
+        service S { rpc Get(.b.a.Get) returns (.a); rpc Late(Get2) returns (Get2); }
+        message Get2 {}
+    """
+    references = [
+        reference("other.proto", "message a {} message Late { extensions 100; } message Value { extensions 100; }")
+    ]
+    schema = fmt.parse(text, references)
+    again = fmt.parse(schema.canonical, references)
+    assert is_same_file(schema.file, again.file)
+    assert again.canonical == schema.canonical
