@@ -28,6 +28,7 @@ from google.protobuf.message import DecodeError
 from llm_schema_registry.errors import InvalidSchema, TimedOut
 
 # The frames of worker.py, which this process must not import: it would load protoc.
+READY = b"\1"
 LENGTH = struct.Struct(">I")
 ANSWER = struct.Struct(">iII")
 
@@ -37,6 +38,7 @@ MAX_ANSWER_BYTES = 256 << 20
 MAX_COMPLAINTS = 20
 COMPILE_SECONDS = 10.0
 QUEUE_SECONDS = 60.0
+START_SECONDS = 30.0
 # A worker is replaced after so many requests, so that whatever protoc leaks stays small.
 REQUESTS_PER_WORKER = 5000
 
@@ -86,6 +88,21 @@ class _Worker:
                 env=environment,
             )
         self.requests = 0
+        self._await_start()
+
+    def _await_start(self) -> None:
+        """Wait until protoc is loaded: whatever goes wrong before is no schema's fault. Raises RuntimeError."""
+        self.connection.settimeout(START_SECONDS)
+        try:
+            is_ready = self.connection.recv(1) == READY
+        except OSError:
+            is_ready = False
+        if not is_ready:
+            self.stop()
+            raise RuntimeError(
+                f"the process that compiles Protobuf schemas did not start (exit code {self.process.returncode}); "
+                "are the packages grpcio-tools and googleapis-common-protos installed for this Python?"
+            )
 
     def ask(self, request: bytes, seconds: float) -> tuple[int, bytes, bytes]:
         """Send a request and return exit code, descriptors and complaints. Raises TimeoutError or _Crashed."""

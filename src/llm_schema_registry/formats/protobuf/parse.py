@@ -38,7 +38,11 @@ _WHITESPACE = re.compile(r"\s+")
 
 
 class Sources:
-    """The texts that a schema may import, by import path, and the compiler to read them with."""
+    """The texts that a schema may import, by import path, and the compiler to read them with.
+
+    A reference replaces a built-in file of the same path, as its author wants; only the file that describes the
+    language itself stays protoc's own, because protoc would not understand another.
+    """
 
     def __init__(self, compiler: Compiler, references: Sequence[ResolvedReference]) -> None:
         self._compiler = compiler
@@ -46,7 +50,6 @@ class Sources:
         for reference in references:
             _check_import_path(reference.name)
             _check_size(reference.text, f"The reference {reference.name}")
-            # protoc's own file describes the language: another one would not be understood.
             if reference.name != DESCRIPTOR_FILE:
                 self._texts.setdefault(reference.name, reference.text)
         self._main = MAIN_FILE

@@ -2,7 +2,8 @@
 
 Refuses to be imported by the server: protoc aborts the process on some schemas, so it runs only here, as a script.
 Frames: a request is a length (4 bytes, big endian) and JSON `{"main": name, "files": {name: text}, "seconds": n}`;
-an answer is the exit code, two lengths, a serialized FileDescriptorSet and the text that protoc wrote.
+an answer is the exit code, two lengths, a serialized FileDescriptorSet and the text that protoc wrote. Before the first
+request comes one byte that says that protoc is loaded.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from grpc_tools import _protoc_compiler
 
 MEMORY_BYTES = 1 << 30
 STDERR_BYTES = 1 << 16
+READY = b"\1"
 LENGTH = struct.Struct(">I")
 ANSWER = struct.Struct(">iII")
 
@@ -88,6 +90,7 @@ def serve(connection: socket.socket, include: list[str]) -> None:  # pragma: no 
     """Answer requests until the other side closes."""
     errors = memory_file()
     os.dup2(errors, 2)
+    connection.sendall(READY)
     stream = connection.makefile("rwb")
     while len(head := stream.read(LENGTH.size)) == LENGTH.size:
         body = stream.read(LENGTH.unpack(head)[0])

@@ -47,6 +47,7 @@ def children(pid: int | None = None) -> set[int]:
 
 def test_both_ends_speak_of_the_same_frames() -> None:
     assert (worker.LENGTH.format, worker.ANSWER.format) == (module.LENGTH.format, module.ANSWER.format)
+    assert worker.READY == module.READY
 
 
 def test_a_crash_is_an_answer_and_the_next_request_works(compiler: Compiler) -> None:
@@ -125,6 +126,18 @@ def test_requests_and_answers_are_bounded(compiler: Compiler, monkeypatch: pytes
     monkeypatch.setattr(module, "MAX_REQUEST_BYTES", 10)
     with pytest.raises(InvalidSchema, match="together are larger"):
         compiles(compiler)
+
+
+@pytest.mark.parametrize("executable", ["/bin/false", "/bin/cat"])
+def test_a_compiler_that_does_not_start_is_no_fault_of_the_schema(
+    compiler: Compiler, monkeypatch: pytest.MonkeyPatch, executable: str
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(module, "START_SECONDS", 0.2)
+        broken.setattr("sys.executable", executable)
+        with pytest.raises(RuntimeError, match="did not start"):
+            compiles(compiler)
+    assert compiles(compiler)
 
 
 def test_a_silent_refusal_has_a_message() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+
 import pytest
 
 from llm_schema_registry.formats.base import ResolvedReference
@@ -30,6 +33,12 @@ def test_files_of_packages_round_trip(fmt: ProtobufFormat, name: str) -> None:
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.proto")), ids=lambda path: path.name)
 def test_samples_of_each_syntax_round_trip(fmt: ProtobufFormat, path: object) -> None:
     check_round_trips(fmt, SAMPLES.joinpath(str(path)).read_text(), [])
+
+
+def test_golden_texts_round_trip(fmt: ProtobufFormat) -> None:
+    with gzip.open(SAMPLES.parent / "protobuf_compat_pairs.jsonl.gz", "rt") as lines:
+        for line in list(lines)[::25]:
+            check_round_trips(fmt, json.loads(line)["original"], [])
 
 
 def test_canonical_text_reads_like_a_source(fmt: ProtobufFormat) -> None:
