@@ -20,8 +20,6 @@ STANDARD_INPUT = "-"
 MAX_BYTES = 64 * 1024 * 1024
 """More than any server takes; bounds what an endless file can do to us."""
 
-_TYPE_OF_SUFFIX = {".avsc": "AVRO", ".json": "JSON", ".proto": "PROTOBUF"}
-
 SchemaFile = Annotated[str, typer.Argument(metavar="FILE", help="File with the schema; - is standard input.")]
 SchemaType = Annotated[
     str | None,
@@ -63,8 +61,10 @@ def type_of(file: str, given: str | None) -> str:
     """Return the schema type that was given or that the file's name tells. Raises Failure when neither does."""
     if given is not None:
         return given.upper()
+    from llm_schema_registry.formats import FILE_SUFFIXES  # noqa: PLC0415  # loads every format's engine
+
     try:
-        return _TYPE_OF_SUFFIX[Path(file).suffix.lower()]
+        return FILE_SUFFIXES[Path(file).suffix.lower()]
     except KeyError:
         source = "standard input" if file == STANDARD_INPUT else file
         raise Failure(f"cannot tell the schema type of {source}", "Add --type AVRO, JSON or PROTOBUF.") from None

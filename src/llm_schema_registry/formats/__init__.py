@@ -11,7 +11,7 @@ from llm_schema_registry.formats.base import Format
 from llm_schema_registry.formats.json_schema import JsonSchemaFormat
 from llm_schema_registry.formats.protobuf import ProtobufFormat
 
-__all__ = ["FORMATS", "AvroRules", "build_formats", "get_format"]
+__all__ = ["FILE_SUFFIXES", "FORMATS", "AvroRules", "build_formats", "get_format"]
 
 
 def build_formats(avro_rules: AvroRules = AvroRules.V1_12) -> Mapping[str, Format]:
@@ -21,6 +21,15 @@ def build_formats(avro_rules: AvroRules = AvroRules.V1_12) -> Mapping[str, Forma
 
 
 FORMATS = build_formats()
+
+FILE_SUFFIXES: Mapping[str, str] = MappingProxyType(
+    {
+        ".avsc": AvroFormat.schema_type,
+        ".json": JsonSchemaFormat.schema_type,
+        ".proto": ProtobufFormat.schema_type,
+    }
+)
+"""The wire name of the format that a file's name tells."""
 
 
 def get_format(formats: Mapping[str, Format], schema_type: str) -> Format:
