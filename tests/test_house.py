@@ -74,7 +74,7 @@ def test_every_error_has_a_code_of_its_own() -> None:
 
 
 def test_no_tracked_text_names_this_machine_or_a_package_host() -> None:
-    hosts = ("files.pythonhosted" + ".org", "pypi" + ".org/simple", "registry.npmjs" + ".org", "index" + "-url")
+    hosts = ("files.pythonhosted" + ".org", "pypi" + ".org/simple", "registry.npmjs" + ".org", " --index" + "-url")
     machine = re.compile(r"""(?:^|["' =(])/(?:work|root|home)/[a-z.]""", re.MULTILINE)
     for path in tracked_files():
         if path.suffix == ".gz" or not path.exists():

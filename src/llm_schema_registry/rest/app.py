@@ -6,6 +6,7 @@ Refuses to know any single route, and to let an exception of any kind out as any
 from __future__ import annotations
 
 import asyncio
+import base64
 import dataclasses
 import hashlib
 import re
@@ -14,7 +15,6 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from llm_schema_registry import telemetry
@@ -25,6 +25,7 @@ from llm_schema_registry.errors import (
     RegistryError,
     TimedOut,
 )
+from llm_schema_registry.model import ANONYMOUS, Actor
 from llm_schema_registry.registry.operation import Call
 from llm_schema_registry.rest.request import (
     CONFLUENT_MEDIA_TYPES,
@@ -37,21 +38,16 @@ from llm_schema_registry.rest.request import (
     read_header,
 )
 from llm_schema_registry.rest.routing import Match, Route, Router
+from llm_schema_registry.wire.confluent import ErrorBody
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 NO_STORE = "no-store"
+MAX_ACTOR_LENGTH = 255
 
 _UNKNOWN_ROUTE = "unknown"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?", re.ASCII)
-
-
-class ErrorBody(msgspec.Struct, frozen=True):
-    """The body of every refusal (rest-api 1.5)."""
-
-    error_code: int
-    message: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -108,7 +104,7 @@ class RestApp:
         if media_type is None:
             raise NotAcceptable
         request = Request(
-            call=dataclasses.replace(self._call, request_id=request_id),
+            call=dataclasses.replace(self._call, request_id=request_id, actor=_actor(headers)),
             context=match.context,
             path_values=match.values,
             declared=match.route.query,
@@ -166,6 +162,19 @@ def _request_id(headers: RawHeaders) -> str:
         if _REQUEST_ID.fullmatch(text):
             return text
     return str(uuid.uuid4())
+
+
+def _actor(headers: RawHeaders) -> Actor:
+    """Name the caller by the user of Basic credentials. Nothing is verified yet: the name is the caller's own word."""
+    scheme, _, credentials = (read_header(headers, "authorization") or "").partition(" ")
+    if scheme.lower() != "basic":
+        return ANONYMOUS
+    try:
+        user = base64.b64decode(credentials, validate=True).decode().partition(":")[0]
+    except ValueError:
+        return ANONYMOUS
+    is_printable = user.isprintable() and 0 < len(user) <= MAX_ACTOR_LENGTH
+    return Actor(user) if is_printable else ANONYMOUS
 
 
 def _complete(response: Response, method: str, request_id: str, headers: RawHeaders, match: Match | None) -> None:

@@ -17,7 +17,7 @@ from llm_schema_registry.registry import mode
 from llm_schema_registry.rest.config import DEFAULT_TO_GLOBAL
 from llm_schema_registry.rest.request import Query, Request, Response, json_answer
 from llm_schema_registry.rest.routing import Route
-from llm_schema_registry.wire.confluent import ModeBody, mode_of
+from llm_schema_registry.wire.confluent import ModeBody, ModeUpdateRequest, mode_of
 
 _FORCE = Query("force", "boolean", False, "Whether to set IMPORT although the scope has subjects.")
 _RECURSIVE = Query("recursive", "boolean", False, "Whether a context's subjects lose their modes too.")
@@ -29,9 +29,11 @@ async def get_mode(request: Request) -> Response:
 
 
 async def put_mode(request: Request) -> Response:
-    body = await request.body(ModeBody)
-    await mode.put_mode(request.call, request.scope(), mode_of(body.mode), force=request.flag("force"))
-    return json_answer(body)
+    body = await request.body(ModeUpdateRequest)
+    wanted = mode_of(body)
+    await mode.put_mode(request.call, request.scope(), wanted, force=request.flag("force"))
+    # The body is echoed as it was spelt.
+    return json_answer(body if wanted else ModeBody())
 
 
 async def delete_mode(request: Request) -> Response:
@@ -60,7 +62,7 @@ ROUTES = (
         "Set the mode of the top level; `null` clears it.",
         "mode",
         query=(_FORCE,),
-        body=ModeBody,
+        body=ModeUpdateRequest,
         answer=ModeBody,
         errors=_PUT_ERRORS,
     ),
@@ -91,7 +93,7 @@ ROUTES = (
         "Set the mode of a subject or context; `null` clears it.",
         "mode",
         query=(_FORCE,),
-        body=ModeBody,
+        body=ModeUpdateRequest,
         answer=ModeBody,
         errors=_PUT_ERRORS,
     ),

@@ -24,9 +24,9 @@ from llm_schema_registry.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from llm_schema_registry.rest.app import ErrorBody
 from llm_schema_registry.rest.request import CONFLUENT_MEDIA_TYPES, MAX_INTEGER, Query
 from llm_schema_registry.rest.routing import Route
+from llm_schema_registry.wire.confluent import ErrorBody
 
 Document = dict[str, Any]
 
@@ -34,14 +34,16 @@ _REF = "#/components/schemas/{name}"
 _INTEGER = {"type": "integer", "minimum": -(2**31), "maximum": MAX_INTEGER}
 _ID = {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}
 _TEXT = {"type": "string"}
+_CONTEXT = {"type": "string", "pattern": "^[^:]+$"}
+_GUID = {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
 _VERSION = {"type": "string", "pattern": "^(latest|-1|[1-9][0-9]{0,8})$"}
 
 _PATH_PARAMETERS: dict[str, tuple[str, dict[str, Any], str | int]] = {
     "subject": ("A subject, percent-encoded; `:.context:name` is one of another context.", _TEXT, "orders-value"),
     "version": ("A version number, or `latest`.", _VERSION, "latest"),
     "id": ("The id of a schema.", _ID, 1),
-    "guid": ("The guid of a schema.", _TEXT, "c5c1a9a2-6b1e-3a52-9c0f-1f6f0e1d2c3b"),
-    "context": ("A context, with or without its leading dot.", _TEXT, ".staging"),
+    "guid": ("The guid of a schema.", _GUID, "c5c1a9a2-6b1e-3a52-9c0f-1f6f0e1d2c3b"),
+    "context": ("A context, with or without its leading dot.", _CONTEXT, ".staging"),
     "namespace": ("The namespace of a resource; `-` is any.", _TEXT, "-"),
     "name": ("The name of a resource.", _TEXT, "orders"),
     "resource": ("The id of a resource.", _TEXT, "lkc-1:orders"),

@@ -47,7 +47,7 @@ async def list_schemas(request: Request) -> Response:
         ),
         page,
     )
-    aliases = await schemas.list_aliases(request.call, context) if request.flag("aliases") else {}
+    aliases = await schemas.list_aliases(request.call) if request.flag("aliases") else {}
     rows = [
         version_body(version, aliases=tuple(str(alias) for alias in aliases.get(version.subject, ())))
         for version in found

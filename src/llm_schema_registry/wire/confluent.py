@@ -119,6 +119,12 @@ class ModeBody(msgspec.Struct, frozen=True, omit_defaults=True):
     mode: str | None = None
 
 
+class ModeUpdateRequest(msgspec.Struct, frozen=True):
+    """Body of PUT mode; `null` clears the mode."""
+
+    mode: str | UnsetType | None = UNSET
+
+
 class ConfigUpdateRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Body and answer of PUT config: an absent member is kept, `null` clears it."""
 
@@ -265,14 +271,16 @@ def level_of(text: str | None) -> CompatibilityLevel | None:
         raise InvalidCompatibility(f"Invalid compatibility level '{text}'. Valid values are {known}") from None
 
 
-def mode_of(text: str | None) -> Mode | None:
-    """Read a mode in any case. Raises InvalidMode."""
-    if text is None:
+def mode_of(request: ModeUpdateRequest) -> Mode | None:
+    """Read a mode in any case, None to clear it. Raises InvalidMode."""
+    if request.mode is None:
         return None
     try:
-        return Mode(text.upper())
+        return Mode(str(request.mode or "").upper())
     except ValueError:
-        raise InvalidMode(f"Invalid mode '{text}'. Valid values are {', '.join(Mode)}") from None
+        raise InvalidMode(
+            f"Invalid mode '{request.mode or ''}'. Valid values are {', '.join(Mode)}, and null to clear it"
+        ) from None
 
 
 def _policy_of(text: str) -> CompatibilityPolicy:

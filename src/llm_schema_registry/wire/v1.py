@@ -21,7 +21,7 @@ from llm_schema_registry.model import (
     Version,
     Version32,
 )
-from llm_schema_registry.wire.confluent import ReferenceBody, RegisterSchemaRequest, submission_of
+from llm_schema_registry.wire.confluent import DEFAULT_SCHEMA_TYPE, ReferenceBody, RegisterSchemaRequest, submission_of
 
 OWNER = "owner"
 DESCRIPTION = "description"
@@ -38,7 +38,7 @@ class RegisterRequest(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     definition: str
-    schema_type: str = "AVRO"
+    schema_type: str = DEFAULT_SCHEMA_TYPE
     references: tuple[ReferenceBody, ...] = ()
     version: Version32 | None = None
     compatibility_mode: str | None = None
