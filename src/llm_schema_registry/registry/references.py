@@ -14,6 +14,7 @@ from llm_schema_registry.formats.base import ResolvedReference
 from llm_schema_registry.model import LATEST, Reference, Subject, Version, VersionKey
 from llm_schema_registry.names import parse_subject
 from llm_schema_registry.registry.operation import Call, Permission, operation
+from llm_schema_registry.registry.scopes import settle
 from llm_schema_registry.store.base import Page, Reader, Visibility
 
 MAX_REFERENCES = 2_000
@@ -129,10 +130,11 @@ async def list_referrers(
     The target may be soft-deleted. Raises SubjectNotFound or VersionNotFound when it does not exist at all.
     """
     reader = call.store.reader
+    subject = (await settle(reader, subject)).subject
     target = await reader.find_version(subject, version, Visibility.ALL)
     if target is None:
         if await reader.list_version_keys(subject, Visibility.ALL, Page(limit=1)):
             raise VersionNotFound(version)
         raise SubjectNotFound(subject)
     visibility = Visibility.ALL if includes_deleted else Visibility.ACTIVE
-    return await reader.list_referrers(target.subject, target.version, visibility)
+    return await reader.list_referrers(subject, target.version, visibility)

@@ -149,7 +149,7 @@ async def amend(
     """
     if rule_set is not None and (rules_to_merge is not None or rules_to_remove):
         raise InvalidRuleSet("ruleSet can not be given together with rulesToMerge or rulesToRemove")
-    base = await get_version(call, subject, version)
+    base = await get_version(call, subject, version, in_other_contexts=False)
     content = base.schema.content
     if metadata is None:
         metadata = without_number(content.metadata) or Metadata()

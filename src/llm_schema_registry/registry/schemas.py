@@ -90,10 +90,10 @@ async def search(call: Call, where: VersionFilter, page: Page = EVERYTHING) -> l
 
 
 @operation(Permission.READ)
-async def list_aliases(call: Call, context: str | None = None) -> dict[Subject, list[Subject]]:
-    """Return the subjects that are aliases, by what they stand for."""
+async def list_aliases(call: Call) -> dict[Subject, list[Subject]]:
+    """Return the subjects that are aliases, by what they stand for, which may be in another context."""
     aliases: dict[Subject, list[Subject]] = {}
-    for scope, config in await call.store.reader.list_configs(context):
+    for scope, config in await call.store.reader.list_configs():
         if config.alias:
             aliases.setdefault(parse_subject(config.alias, scope.context), []).append(scope)
     return aliases

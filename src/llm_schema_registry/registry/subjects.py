@@ -53,10 +53,12 @@ async def list_versions(
 
 
 @operation(Permission.READ)
-async def get_version(call: Call, subject: Subject, version: int, *, includes_deleted: bool = False) -> Version:
+async def get_version(
+    call: Call, subject: Subject, version: int, *, includes_deleted: bool = False, in_other_contexts: bool = True
+) -> Version:
     """Return a version; `LATEST` never answers a soft-deleted one.
 
-    An unqualified subject that is missing here is looked for in every other context. Raises SubjectNotFound when the
+    An unqualified subject that is missing here is looked for `in_other_contexts`. Raises SubjectNotFound when the
     subject has no visible version, VersionNotFound otherwise.
     """
     reader = call.store.reader
@@ -67,7 +69,7 @@ async def get_version(call: Call, subject: Subject, version: int, *, includes_de
         return found
     if await reader.list_version_keys(subject, visibility, Page(limit=1)):
         raise VersionNotFound(version)
-    if subject.context == DEFAULT_CONTEXT:
+    if in_other_contexts and subject.context == DEFAULT_CONTEXT:
         for context in await reader.list_contexts():
             found = await reader.find_version(Subject(context, subject.name), version, visibility)
             if found is not None:
