@@ -98,4 +98,6 @@ class AvroFormat:
 
     def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
         description = sentence(KINDS[difference.kind], difference, reader_name, writer_name)
-        return f"{{errorType:'{difference.kind}', description:'{description}', additionalInfo:'{difference.info}'}}"
+        # Names of old versions may not have been checked: a line break in one must not break the line.
+        info = " ".join(difference.info.splitlines())
+        return f"{{errorType:'{difference.kind}', description:'{description}', additionalInfo:'{info}'}}"

@@ -33,6 +33,8 @@ NamedType = Record | Enum | Fixed
 
 ORDERS = ("ascending", "descending", "ignore")
 MAX_FIXED_SIZE = 2**31 - 1
+# Java knows no bound; differences repeat names, so one is needed.
+MAX_NAME_LENGTH = 1024
 
 # What Java takes as attributes of a type or field, whatever the type; all else is a custom property.
 _TYPE_ATTRIBUTES = frozenset(
@@ -354,6 +356,8 @@ class Reader:
 
     def _check_full_name(self, name: Name, place: Place) -> None:
         self._check_name(name.simple, place)
+        if len(name.full) > MAX_NAME_LENGTH:
+            raise _too_long(name.full, place)
         if name.space and self._rules is not AvroRules.V1_11:
             for part in name.space.split("."):
                 self._check_name(part, place)
@@ -362,6 +366,8 @@ class Reader:
         """Names are letters (of any alphabet, as Java has it), digits and underscores, and start with no digit."""
         if not text:
             raise place.refuse("a name or a part of a namespace is empty", "write a name, without a dot too many")
+        if len(text) > MAX_NAME_LENGTH:
+            raise _too_long(text, place)
         if not self._checks_names or _ASCII_NAME.fullmatch(text):
             return
         for index, char in enumerate(text):
@@ -371,6 +377,12 @@ class Reader:
                     f"the name {show(text)} may not hold {show(char)} at position {index + 1}",
                     "use letters, digits and underscores, and start with no digit",
                 )
+
+
+def _too_long(text: str, place: Place) -> InvalidSchema:
+    return place.refuse(
+        f"the name {show(text)} has {len(text)} characters", f"use at most {MAX_NAME_LENGTH}, namespace included"
+    )
 
 
 def _split(text: str, namespace: str) -> Name:

@@ -70,7 +70,7 @@ def test_every_kind_breaks_under_every_policy_and_has_a_remedy() -> None:
 
 @pytest.mark.parametrize("kind", AVRO.kinds)
 def test_description_names_the_path_and_both_sides_reader_first(kind: str) -> None:
-    line = AVRO.describe(Difference(kind, "/fields/0/type", "some %s {path} info"), "new", "old")
+    line = AVRO.describe(Difference(kind, "/fields/0/type", "some %s\n{path} info"), "new", "old")
     assert line.startswith(f"{{errorType:'{kind}', description:'The new schema ")
     assert line.endswith("(path '/fields/0/type')', additionalInfo:'some %s {path} info'}")
     assert "the old schema" in line
@@ -118,15 +118,21 @@ class TestBounds:
         return json.dumps(inner)
 
     def test_diamonds_are_compared_once_per_pair(self) -> None:
-        same = AVRO.diff(AVRO.parse(self.diamonds(60, "int")), AVRO.parse(self.diamonds(60, "int")), None)
+        same = AVRO.diff(
+            AVRO.parse(self.diamonds(60, "int")), AVRO.parse(self.diamonds(60, "int")), CompatibilityPolicy.STRICT
+        )
         assert same == []
-        found = AVRO.diff(AVRO.parse(self.diamonds(60, "int")), AVRO.parse(self.diamonds(60, "string")), None)
+        found = AVRO.diff(
+            AVRO.parse(self.diamonds(60, "int")), AVRO.parse(self.diamonds(60, "string")), CompatibilityPolicy.STRICT
+        )
         assert len(found) == 1_000
         assert Counter(one.kind for one in found) == {"TYPE_MISMATCH": 1_000}
 
     def test_rings_of_different_length_nest_deeper_than_the_interpreter_can(self) -> None:
         """25 and 24 records have no pair twice before 600 levels, each of more than one frame."""
-        found = AVRO.diff(AVRO.parse(self.ring(25, "int")), AVRO.parse(self.ring(24, "int")), None)
+        found = AVRO.diff(
+            AVRO.parse(self.ring(25, "int")), AVRO.parse(self.ring(24, "int")), CompatibilityPolicy.STRICT
+        )
         assert found
         assert {one.kind for one in found} == {"NAME_MISMATCH"}
 

@@ -159,6 +159,13 @@ class TestNames:
         for name in ("٣a", "a\u2160", "a\U00010400", "a\u0301", "a\x00"):
             assert "may not hold" in refusal(record(name=name))
 
+    @pytest.mark.parametrize("is_new", [True, False])
+    def test_length_is_bounded_with_and_without_namespace(self, is_new: bool) -> None:
+        assert AVRO.parse(record(name="a." + "n" * 1022), is_new=is_new).canonical
+        for name in ("n" * 1025, "a." + "n" * 1023):
+            assert "at most 1024" in refusal(record(name=name), is_new=is_new)
+        assert "at most 1024" in refusal(record({"name": "n" * 1025, "type": "int"}), is_new=is_new)
+
     def test_name_resolves_in_its_namespace_first_then_in_none(self) -> None:
         text = """[{"type":"fixed","name":"F","size":1},
                    {"type":"record","name":"n.R","fields":[

@@ -157,12 +157,23 @@ def is_compatible_for_apache(reader: object, writer: object) -> bool:
 def test_what_is_compatible_is_read(data: st.DataObject, pair: tuple[object, object]) -> None:
     for new, old in (pair, pair[::-1]):
         if not diff(new, old):
-            datum = draw_datum(data, old, {}, 0)
+            datum = draw_datum(data, old, named_types(old), 0)
             written = io.BytesIO()
             fastavro.schemaless_writer(written, fastavro.parse_schema(old), datum)
             written.seek(0)
             fastavro.schemaless_reader(written, fastavro.parse_schema(old), fastavro.parse_schema(new))
             assert written.read() == b""
+
+
+def named_types(schema: object) -> dict[str, object]:
+    """All definitions in a schema, by full name."""
+    if not isinstance(schema, (list, dict)):
+        return {}
+    is_named = isinstance(schema, dict) and schema.get("type") in ("record", "enum", "fixed")
+    found: dict[str, object] = {schema["name"]: schema} if is_named else {}
+    for part in schema.values() if isinstance(schema, dict) else schema:
+        found |= named_types(part)
+    return found
 
 
 def draw_datum(data: st.DataObject, schema: object, known: dict[str, object], depth: int) -> object:
@@ -175,8 +186,6 @@ def draw_datum(data: st.DataObject, schema: object, known: dict[str, object], de
     if isinstance(schema, str):
         return data.draw(PRIMITIVE_DATA[schema])
     assert isinstance(schema, dict)
-    if "name" in schema:
-        known[schema["name"]] = schema
     match schema["type"]:
         case "array":
             return [draw_datum(data, schema["items"], known, depth + 1) for _ in range(data.draw(st.integers(0, 2)))]
