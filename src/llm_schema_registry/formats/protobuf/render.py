@@ -327,7 +327,8 @@ class _Printer:
         written = [_span(start, last, most) for start, last in spans]
         if written:
             self._add(f"reserved {', '.join(written)};")
-        quoted = [name if self._file.syntax == "editions" else quote(name) for name in names]
+        is_bare = self._file.syntax == "editions"
+        quoted = [name if is_bare and isinstance(name, str) else quote(name) for name in names]
         if quoted:
             self._add(f"reserved {', '.join(quoted)};")
 

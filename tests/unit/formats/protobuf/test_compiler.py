@@ -128,13 +128,16 @@ def test_requests_and_answers_are_bounded(compiler: Compiler, monkeypatch: pytes
         compiles(compiler)
 
 
-@pytest.mark.parametrize("executable", ["/bin/false", "/bin/cat"])
+@pytest.mark.parametrize("program", ["exit 3", "exec cat"])
 def test_a_compiler_that_does_not_start_is_no_fault_of_the_schema(
-    compiler: Compiler, monkeypatch: pytest.MonkeyPatch, executable: str
+    compiler: Compiler, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str
 ) -> None:
+    executable = tmp_path / "python"
+    executable.write_text(f"#!/bin/sh\n{program}\n")
+    executable.chmod(0o755)
     with monkeypatch.context() as broken:
         broken.setattr(module, "START_SECONDS", 0.2)
-        broken.setattr("sys.executable", executable)
+        broken.setattr("sys.executable", str(executable))
         with pytest.raises(RuntimeError, match="did not start"):
             compiles(compiler)
     assert compiles(compiler)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pb2 import Edition, FieldDescriptorProto, FileDescriptorProto
 
 from llm_schema_registry.errors import InvalidSchema
 from llm_schema_registry.formats.protobuf import ProtobufFormat
@@ -174,6 +174,21 @@ def test_descriptors_are_checked_as_strictly_as_text(fmt: ProtobufFormat) -> Non
     file = message_with()
     file.options.MergeFromString(b"\x8a\xb5\x18\x01x")
     assert "import the file that declares it" in refusal(fmt, encoded(file))
+
+
+def test_what_stands_in_quotes_need_not_be_text(fmt: ProtobufFormat) -> None:
+    text = r"""message M { optional string a = 1 [default = "\xff"]; reserved "\xfe", "b"; }"""
+    schema = fmt.parse(text)
+    assert r'[default = "\377"]' in schema.canonical
+    assert r'reserved "\376", "b";' in schema.canonical
+    assert r'reserved "\376", "b";' in schema.normalized
+    assert fmt.parse(schema.render("serialized")).canonical == schema.canonical
+    file = FileDescriptorProto.FromString(schema.descriptor)
+    file.syntax, file.edition = "editions", Edition.EDITION_2023
+    assert "must be identifiers" in refusal(fmt, encoded(file))
+    file.package = "p"
+    data = file.SerializeToString().replace(b"\x12\x01p", b"\x12\x01\xff")
+    assert "a name that is not valid UTF-8" in refusal(fmt, base64.b64encode(data).decode())
 
 
 def test_base64_of_something_else_is_read_as_text(fmt: ProtobufFormat) -> None:
