@@ -37,6 +37,7 @@ from llm_schema_registry.wire.confluent import (
     RegisterSchemaRequest,
     SchemaBody,
     TagSchemaRequest,
+    answered_format,
     registered_body,
     submission_of,
     tags_of,
@@ -121,7 +122,7 @@ async def register(request: Request) -> Response:
         normalize=request.flag("normalize"),
         force=request.flag("force"),
     )
-    text = await schemas.render(request.call, version.schema, request.text("format"))
+    text = await schemas.render(request.call, version.schema, request.text("format") or answered_format(body))
     return json_answer(registered_body(version, text=text))
 
 

@@ -166,6 +166,17 @@ def submission_of(request: RegisterSchemaRequest) -> Submission:
     )
 
 
+def answered_format(request: RegisterSchemaRequest) -> str:
+    """Return the `format` for the answer to a registration that names none: the spelling that was sent.
+
+    Confluent's serializers that send Protobuf as a base64 descriptor keep the answer and decode it as one later.
+    """
+    if request.schema_type != "PROTOBUF" or not request.schema:
+        return ""
+    # A .proto text that declares anything holds a semicolon; base64 never does.
+    return "" if ";" in request.schema else "serialized"
+
+
 def tags_of(bodies: tuple[SchemaTags, ...] | None) -> tuple[EntityTags, ...]:
     """Read tags with the entities that they hang on."""
     return tuple(
