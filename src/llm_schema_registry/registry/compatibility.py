@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from llm_schema_registry import compatibility
+from llm_schema_registry import compatibility, telemetry
 from llm_schema_registry.contracts.merge import property_of
 from llm_schema_registry.errors import InvalidSchema, VersionNotFound
 from llm_schema_registry.formats import get_format
@@ -50,9 +50,12 @@ async def check(
             raise VersionNotFound(version)
     candidate = await understand(call, reader, subject, submission, config, normalize=normalize)
     if version is not None:
-        return await judge(call, reader, candidate, config, () if only is None else (only,), only)
-    latest = await reader.find_version(subject, LATEST)
-    return await gate(call, reader, subject, candidate, config, latest)
+        report = await judge(call, reader, candidate, config, () if only is None else (only,), only)
+    else:
+        latest = await reader.find_version(subject, LATEST)
+        report = await gate(call, reader, subject, candidate, config, latest)
+    telemetry.compatibility_check("compatible" if report.is_compatible else "incompatible")
+    return report
 
 
 async def gate(

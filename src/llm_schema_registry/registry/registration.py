@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from llm_schema_registry import telemetry
 from llm_schema_registry.contracts.merge import VERSION_PROPERTY, amend_rule_set, property_of, without_number
 from llm_schema_registry.errors import (
     IdDoesNotMatch,
@@ -14,6 +15,7 @@ from llm_schema_registry.errors import (
     InvalidRuleSet,
     InvalidSchema,
     OperationNotPermitted,
+    Refused,
     SchemaNotFound,
     SubjectNotFound,
 )
@@ -71,13 +73,18 @@ async def register(
     mode = scopes.require_writable()
     _check_id(submission, mode)
     config = scopes.config(call.policy.default_level)
-    candidate = await understand(
-        call, reader, subject, submission, config, normalize=normalize, is_import=mode is Mode.IMPORT
-    )
+    try:
+        candidate = await understand(
+            call, reader, subject, submission, config, normalize=normalize, is_import=mode is Mode.IMPORT
+        )
+    except Refused:
+        telemetry.registration("invalid")
+        raise
     if level is None and mode is not Mode.IMPORT:
         latest = await reader.find_version(subject, LATEST)
         existing = await _find_active(reader, subject, candidate, config, latest)
         if existing is not None:
+            telemetry.registration("existing")
             return existing
     share = (*wider_scopes(subject), *candidate.referenced_subjects(subject.context))
     async with call.store.transaction(lock=(subject,), share=share) as writer:
@@ -90,9 +97,12 @@ async def register(
         config = scopes.config(call.policy.default_level)
         await resolve(writer, subject.context, candidate.references, are_new=True)
         if mode is Mode.IMPORT:
-            return await _import(call, writer, subject, candidate)
-        checks = not force and mode is not Mode.FORWARD
-        return await _register(call, writer, subject, candidate, config, checks=checks)
+            version, is_new = await _import(call, writer, subject, candidate)
+        else:
+            checks = not force and mode is not Mode.FORWARD
+            version, is_new = await _register(call, writer, subject, candidate, config, checks=checks)
+    telemetry.registration("created" if is_new else "existing")
+    return version
 
 
 @operation(Permission.READ)
@@ -197,11 +207,12 @@ async def _find_active(
 
 async def _register(
     call: Call, writer: Writer, subject: Subject, candidate: Candidate, config: Config, *, checks: bool
-) -> Version:
+) -> tuple[Version, bool]:
+    """Find or make the version, and say whether it is new."""
     latest = await writer.find_version(subject, LATEST)
     existing = await _find_active(writer, subject, candidate, config, latest)
     if existing is not None:
-        return existing
+        return existing, False
     content = candidate.content(config, latest)
     if call.policy.requires_owner and not property_of(content.metadata, OWNER_PROPERTY):
         raise InvalidSchema(f"A schema needs an owner here: set the metadata property '{OWNER_PROPERTY}' to a team")
@@ -212,15 +223,19 @@ async def _register(
     if checks:
         report = await gate(call, writer, subject, candidate, config, latest)
         if not report.is_compatible:
+            telemetry.registration("incompatible")
             raise IncompatibleSchema(subject, report)
     schema = await writer.add_schema(subject.context, guid_of(content), content)
     version = await _add(call, writer, subject, number, schema.id, content)
     await _drop_deleted_twins(call, writer, version)
-    return version
+    return version, True
 
 
-async def _import(call: Call, writer: Writer, subject: Subject, candidate: Candidate) -> Version:
-    """Keep the caller's id and version number (rest-api 5.4). Repeating an import changes nothing."""
+async def _import(call: Call, writer: Writer, subject: Subject, candidate: Candidate) -> tuple[Version, bool]:
+    """Keep the caller's id and version number (rest-api 5.4). Repeating an import changes nothing.
+
+    Returns the version and whether it is new.
+    """
     content = candidate.given_content()
     guid = guid_of(content)
     schema_id = candidate.submission.id or 0
@@ -236,7 +251,7 @@ async def _import(call: Call, writer: Writer, subject: Subject, candidate: Candi
                 f"Version {number} of subject {subject} has id {existing.schema.id} for this schema, not {schema_id}"
             )
         if not existing.is_deleted:
-            return existing
+            return existing, False
         # An import that finds its version soft-deleted brings it back.
         await writer.delete_versions(subject, [number])
     try:
@@ -245,7 +260,7 @@ async def _import(call: Call, writer: Writer, subject: Subject, candidate: Candi
         raise OperationNotPermitted(
             f"Id {schema_id} already names another schema in context '{subject.context}'"
         ) from None
-    return await _add(call, writer, subject, number, schema_id, content)
+    return await _add(call, writer, subject, number, schema_id, content), True
 
 
 async def _number_of_import(writer: Writer, subject: Subject, schema_id: int) -> int:
