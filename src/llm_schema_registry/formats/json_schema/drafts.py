@@ -56,14 +56,27 @@ class Draft(Enum):
     @property
     def is_modern(self) -> bool:
         """Whether siblings of `$ref` count (2019-09 and 2020-12)."""
-        return self in {Draft.D2019, Draft.D2020}
+        return self is Draft.D2020 or self is Draft.D2019
 
     @property
     def id_keyword(self) -> str:
         """The keyword that names a schema."""
         return "id" if self is Draft.D4 else "$id"
 
+    def knows(self, keyword: str) -> bool:
+        """Whether the draft's metaschema looks into a keyword of SINGLE, LISTED or MAPPED."""
+        return keyword not in _UNKNOWN[self]
 
+
+_MODERN = {"$defs", "contentSchema", "dependentSchemas", "unevaluatedItems", "unevaluatedProperties"}
+_CONDITION = {"if", "then", "else"}
+_UNKNOWN = {
+    Draft.D4: {"contains", "prefixItems", "propertyNames"} | _CONDITION | _MODERN,
+    Draft.D6: {"prefixItems"} | _CONDITION | _MODERN,
+    Draft.D7: {"prefixItems"} | _MODERN,
+    Draft.D2019: {"prefixItems"},
+    Draft.D2020: {"additionalItems"},
+}
 _VALIDATORS = {
     Draft.D4: jsonschema_rs.Draft4Validator,
     Draft.D6: jsonschema_rs.Draft6Validator,
@@ -103,8 +116,11 @@ def is_metaschema(address: str) -> bool:
     return _without_scheme(address) in _METASCHEMAS
 
 
-def check_metaschema(text: str, draft: Draft) -> None:
-    """Hold a schema against its draft's metaschema. Raises InvalidSchema with the JSON pointer of the first fault."""
+def check_metaschema(text: str, draft: Draft, where: str = "") -> None:
+    """Hold a schema against its draft's metaschema. Raises InvalidSchema with the JSON pointer of the first fault.
+
+    `where` continues the pointer in the message when the text is part of something larger.
+    """
     try:
         _metaschema(draft).validate(plain(text))
     except jsonschema_rs.ValidationError as error:
@@ -112,7 +128,7 @@ def check_metaschema(text: str, draft: Draft) -> None:
         keyword = next((part for part in reversed(path) if isinstance(part, str)), "")
         mend = _MENDS.get(keyword, f"see the metaschema {draft.value}")
         raise InvalidSchema(
-            f"Invalid JSON Schema ({draft.name.replace('D', 'draft ')}) at '{pointer(path)}': "
+            f"Invalid JSON Schema ({draft.name.replace('D', 'draft ')}) at '{pointer(path)}'{where}: "
             f"{_clip(error.message)}; {mend}"
         ) from None
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llm_schema_registry.formats.base import ResolvedReference
+from llm_schema_registry.formats.base import Parsed, ResolvedReference, sentence
+from llm_schema_registry.formats.json_schema.diff import diff
+from llm_schema_registry.formats.json_schema.kinds import KINDS
 from llm_schema_registry.formats.json_schema.parse import MEDIA_TYPE, JsonSchema, parse
+from llm_schema_registry.model import CompatibilityPolicy, Difference
 
 
 class JsonSchemaFormat:
@@ -16,7 +19,20 @@ class JsonSchemaFormat:
 
     schema_type = "JSON"
     media_types = (MEDIA_TYPE,)
+    kinds = KINDS
 
     def parse(self, text: str, references: Sequence[ResolvedReference] = (), *, is_new: bool = True) -> JsonSchema:
         """Understand a JSON Schema or raise InvalidSchema naming the place and the mend; `is_new` changes nothing."""
         return parse(text, references)
+
+    def diff(self, reader: Parsed, writer: Parsed, policy: CompatibilityPolicy) -> Sequence[Difference]:
+        """Return what differs when `reader` reads data of `writer`, or raise InvalidSchema: too complex to compare."""
+        if not (isinstance(reader, JsonSchema) and isinstance(writer, JsonSchema)):
+            raise TypeError("both sides must be parsed by this format")
+        return diff(reader, writer, policy)
+
+    def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
+        """Return the one-line pseudo-object of compatibility-rules 1.8; its last quote is a single one there."""
+        text = sentence(KINDS[difference.kind], difference, reader_name, writer_name)
+        line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+        return f'{{errorType:"{difference.kind}", description:"{line}\'}}'

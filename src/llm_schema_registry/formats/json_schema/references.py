@@ -11,8 +11,16 @@ from urllib.parse import quote, unquote, urljoin
 
 from llm_schema_registry.errors import InvalidSchema
 from llm_schema_registry.formats.base import ResolvedReference
-from llm_schema_registry.formats.json_schema.document import read_json
-from llm_schema_registry.formats.json_schema.drafts import LISTED, MAPPED, SINGLE, Draft, is_metaschema, pointer
+from llm_schema_registry.formats.json_schema.document import read_json, write_json
+from llm_schema_registry.formats.json_schema.drafts import (
+    LISTED,
+    MAPPED,
+    SINGLE,
+    Draft,
+    check_metaschema,
+    is_metaschema,
+    pointer,
+)
 
 _ANCHORS = ("$anchor", "$dynamicAnchor")
 _LISTED_NAMES = 20
@@ -55,10 +63,12 @@ class Resources:
         self._bases: dict[int, str] = {}
         self._names: dict[int, str] = {}
         self._pending: list[tuple[str, str, _Origin]] = []
-        self.root = self._add("", "", root)
+        # Subschemas that were held against the metaschema: as part of the root, or as target of a `$ref`.
+        self._checked: set[int] = set()
+        self.root = self._add("", "", root, is_checked=True)
         for reference in references:
             if reference.name not in self._by_name:
-                place = self._add(_address(reference.name), reference.name, read_json(reference.text))
+                place = self._add(_address(reference.name), reference.name, read_json(reference.text), is_checked=False)
                 self._by_name[reference.name] = place
                 self._names[id(place.schema)] = reference.name
         self._check()
@@ -72,6 +82,10 @@ class Resources:
     def document(self, name: str) -> Place:
         """Return the document registered under a name."""
         return self._by_name[name]
+
+    def is_document(self, schema: object) -> bool:
+        """Whether this is the root or a whole registered document."""
+        return schema is self.root.schema or id(schema) in self._names
 
     def name_of(self, place: Place) -> str | None:
         """Return the reference name of a place that is a whole registered document."""
@@ -94,8 +108,7 @@ class Resources:
         for reference, base, origin in self._pending:
             target = self.find(reference, base)
             if target is not None:
-                if id(target.schema) not in self._bases:
-                    self._enter_all(target, origin)
+                self._check_target(target, reference, origin)
             elif not is_metaschema(_join(base, reference.partition("#")[0])):
                 name = reference.partition("#")[0][:200]
                 mend = f"add a reference named '{name}'" if name else "add that part to the document"
@@ -103,6 +116,13 @@ class Resources:
                     f"Dangling $ref '{reference[:200]}' at {origin}: it is neither in the document nor registered; "
                     f"{mend}, or correct the $ref. Known names: {self._listed_names()}"
                 )
+
+    def _check_target(self, target: Place, reference: str, origin: _Origin) -> None:
+        """Hold a part against the metaschema unless the root's own check reached it there."""
+        if isinstance(target.schema, dict) and id(target.schema) not in self._checked:
+            where = f" of what the $ref '{reference[:200]}' leads to"
+            check_metaschema(write_json(target.schema), self.draft, where)
+            self._enter_all(target, origin, is_checked=True)
 
     def _listed_names(self) -> str:
         names = [f"'{name}'" for name in self._by_name]
@@ -123,39 +143,50 @@ class Resources:
         return self._anchors.get((resource.base, fragment))
 
     def _walk(self, resource: Place, tokens: list[str]) -> Place | None:
+        names = [token.replace("~1", "/").replace("~0", "~") for token in tokens]
+        found = self._descend(resource, names)
+        if found is None and names[0] == "$defs":
+            # Top-level definitions count as $defs, where they do not exist (rules 3.1).
+            found = self._descend(resource, ["definitions", *names[1:]])
+        return found
+
+    def _descend(self, resource: Place, names: list[str]) -> Place | None:
         value, base = resource
-        for position, raw in enumerate(tokens):
-            token = raw.replace("~1", "/").replace("~0", "~")
-            if isinstance(value, dict):
-                if position == 0 and tokens[0] == "$defs":
-                    value = with_bridged_definitions(value)
-                if token not in value:
-                    return None
-                value = value[token]
-            elif isinstance(value, list) and token.isdecimal() and len(token) < 10 and int(token) < len(value):
-                value = value[int(token)]
+        for name in names:
+            if isinstance(value, dict) and name in value:
+                value = value[name]
+            elif isinstance(value, list) and name.isdecimal() and len(name) < 10 and int(name) < len(value):
+                value = value[int(name)]
             else:
                 return None
             base = self._bases.get(id(value), base)
         return Place(value, base) if isinstance(value, dict | bool) else None
 
-    def _add(self, address: str, name: str, document: object) -> Place:
+    def _add(self, address: str, name: str, document: object, *, is_checked: bool) -> Place:
         place = Place(document, self._base(document, address))
         self._by_address.setdefault(address, place)
-        self._enter_all(Place(document, address), _Origin(name))
+        self._enter_all(Place(document, address), _Origin(name), is_checked=is_checked)
         return place
 
-    def _enter_all(self, start: Place, origin: _Origin) -> None:
+    def _enter_all(self, start: Place, origin: _Origin, *, is_checked: bool) -> None:
         """Index ids, anchors and references of a schema and all its subschemas, without recursion."""
-        stack: list[tuple[Any, str, _Origin]] = [(start.schema, start.base, origin)]
+        stack: list[tuple[Any, str, _Origin, bool]] = [(start.schema, start.base, origin, is_checked)]
         while stack:
-            schema, outer, at = stack.pop()
-            if isinstance(schema, dict):
-                base = self._enter(schema, outer, at)
-                parts = [(part, base, _Origin(at.document, at, tokens)) for tokens, part in subschemas(schema)]
-                stack.extend(reversed(parts))
+            schema, outer, at, is_known = stack.pop()
+            if not isinstance(schema, dict):
+                continue
+            if id(schema) not in self._bases:
+                self._enter(schema, outer, at)
+            if is_known:
+                self._checked.add(id(schema))
+            base = self._bases[id(schema)]
+            parts = [
+                (part, base, _Origin(at.document, at, tokens), is_known and self.draft.knows(str(tokens[0])))
+                for tokens, part in subschemas(schema)
+            ]
+            stack.extend(reversed(parts))
 
-    def _enter(self, schema: dict[str, Any], outer: str, origin: _Origin) -> str:
+    def _enter(self, schema: dict[str, Any], outer: str, origin: _Origin) -> None:
         base = self._base(schema, outer)
         if base != outer:
             self._by_address.setdefault(base, Place(schema, base))
@@ -178,7 +209,6 @@ class Resources:
                 f"The items at {origin} is a list, which serializers of {self.draft.value} do not load; "
                 "write prefixItems (2020-12), or use draft 7"
             )
-        return base
 
     def _base(self, schema: object, outer: str) -> str:
         if not isinstance(schema, dict) or ("$ref" in schema and not self.draft.is_modern):
