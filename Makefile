@@ -33,8 +33,9 @@ bench: $(VENV)/.server ## Measure reads by id and registrations beside a bare ap
 	@command -v wrk >/dev/null || $(APT) wrk
 	@$(BIN)/python bench/run.py
 
-gen: $(VENV)/.test ## Write what is generated: openapi.yaml
+gen: $(VENV)/.test ## Write what is generated: openapi.yaml and the reference pages
 	$(BIN)/python scripts/generate_openapi.py
+	$(BIN)/python scripts/generate_reference.py
 
 lint: $(VENV)/.test ## Check style, types and who imports whom
 	$(BIN)/ruff format --check src tests scripts
