@@ -375,6 +375,15 @@ async def test_a_name_too_long_for_an_index_is_refused(store: SqlStore) -> None:
             await register(store, refused, "y")
 
 
+async def test_a_name_that_reads_as_another_one_is_refused(store: SqlStore) -> None:
+    for refused in (Subject(".", ":.ctx:s"), Subject(".", ":.ctx"), Subject("ctx", "s"), Subject(".a:b", "s")):
+        with pytest.raises(errors.InvalidSubject, match="reads as another"):
+            await register(store, refused, "x")
+    for kept in (Subject(".", ":s"), Subject(".ctx", ":s"), Subject(".ctx", ":.b:s")):
+        await register(store, kept, "x")
+    assert len(await store.reader.list_subjects()) == 3
+
+
 async def test_long_tags_and_properties_are_stored(store: SqlStore) -> None:
     noise = "".join(chr(0x4E00 + index * 7919 % 20000) for index in range(20000))
     metadata = Metadata(tags={"p": [noise]}, properties={noise: noise})

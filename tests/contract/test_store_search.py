@@ -184,6 +184,11 @@ FILTERS: list[tuple[VersionFilter, list[tuple[str, int]]]] = [
     (VersionFilter(after=(named("a"), 10**30)), [("b", 1)]),
     (VersionFilter(after=(named("b"), 1)), []),
     (VersionFilter(after=(named("aa"), 0), context="."), [("b", 1)]),
+    (VersionFilter(after=(named("a"), 1), context="."), [("a", 2), ("b", 1)]),
+    (VersionFilter(after=(named("z", ".b"), 9), context=".c"), [(":.c:a", 1)]),
+    (VersionFilter(after=(named("0", ".d"), 1), context=".c"), []),
+    (VersionFilter(after=(named("zz", ".c"), 1), context="."), [("a", 1), ("a", 2), ("b", 1)]),
+    (VersionFilter(after=(named("a"), 1), prefix="a", latest_only=True), [("a", 2)]),
     (VersionFilter(tags=("' OR 1=1 --",)), []),
     (VersionFilter(pattern="' OR ''='"), []),
 ]

@@ -24,6 +24,7 @@ from sqlalchemy import (
     tuple_,
 )
 
+from llm_schema_registry.model import TOP_LEVEL
 from llm_schema_registry.names import MAX_VERSION
 from llm_schema_registry.store.base import VersionFilter, Visibility
 from llm_schema_registry.store.tables import (
@@ -60,7 +61,7 @@ def select_subjects(
 ) -> tuple[AnySelect, Parameters]:
     """Select context and name of the subjects that match, by qualified name."""
     parameters: Parameters = {}
-    conditions = _name_conditions(context, prefix, pattern, parameters)
+    conditions = _name_conditions(subjects.c.context, subjects.c.name, context, prefix, pattern, parameters)
     own = and_(versions.c.context == subjects.c.context, versions.c.subject == subjects.c.name)
     is_active = select(1).where(own, ~versions.c.is_deleted).exists()
     if visibility is Visibility.ACTIVE:
@@ -76,12 +77,10 @@ def select_subjects(
 def filter_versions(statement: AnySelect, where: VersionFilter) -> tuple[AnySelect, Parameters]:
     """Narrow a selection from versions, schemas and subjects; order it by qualified name, then version."""
     parameters: Parameters = {}
-    conditions = _name_conditions(where.context, where.prefix, where.pattern, parameters)
+    own = versions.c
+    conditions = _name_conditions(own.context, own.subject, where.context, where.prefix, where.pattern, parameters)
     if where.subject is not None:
-        conditions += [
-            subjects.c.context == bindparam("subject_context"),
-            subjects.c.name == bindparam("subject_name"),
-        ]
+        conditions += [own.context == bindparam("subject_context"), own.subject == bindparam("subject_name")]
         parameters |= {"subject_context": where.subject.context, "subject_name": where.subject.name}
     if where.schema_ids:
         conditions.append(versions.c.schema_id.in_(bindparam("schema_ids", expanding=True)))
@@ -102,35 +101,43 @@ def filter_versions(statement: AnySelect, where: VersionFilter) -> tuple[AnySele
         parameters["rule_type"] = where.rule_type
     if where.latest_only:
         conditions.append(_is_newest(where.visibility))
-    if where.after is not None:
-        subject, version = where.after
-        # The first half alone lets the index on qualified names begin where the last page ended.
+    # Inside one context the order of names is that of qualified names, and the primary key has it.
+    is_inside = where.context is not None and (where.after is None or where.after[0].context == where.context)
+    order: ColumnElement[str] = own.subject if is_inside else subjects.c.qualified_name
+    if where.after is not None or not is_inside:
+        # The first half alone lets a page begin where its index does, the first page at the first name.
+        subject, version = where.after or (TOP_LEVEL, 0)
         conditions += [
-            subjects.c.qualified_name >= bindparam("after_subject"),
-            or_(
-                subjects.c.qualified_name > bindparam("after_subject"),
-                versions.c.version > bindparam("after_version"),
-            ),
+            order >= bindparam("after_name"),
+            or_(order > bindparam("after_name"), own.version > bindparam("after_version")),
         ]
-        parameters |= {"after_subject": str(subject), "after_version": min(version, MAX_VERSION)}
+        parameters |= {
+            "after_name": subject.name if is_inside else str(subject),
+            "after_version": min(version, MAX_VERSION),
+        }
     statement = statement.where(is_visible(where.visibility), *conditions)
-    return windowed(statement.order_by(subjects.c.qualified_name, versions.c.version)), parameters
+    return windowed(statement.order_by(order, own.version)), parameters
 
 
 def _name_conditions(
-    context: str | None, prefix: str, pattern: str | None, parameters: Parameters
+    context_column: ColumnElement[str],
+    name_column: ColumnElement[str],
+    context: str | None,
+    prefix: str,
+    pattern: str | None,
+    parameters: Parameters,
 ) -> list[ColumnElement[bool]]:
     """Translate what is asked of names, and add the parameters this needs."""
     conditions: list[ColumnElement[bool]] = []
     if context is not None:
-        conditions.append(subjects.c.context == bindparam("context"))
+        conditions.append(context_column == bindparam("context"))
         parameters["context"] = context
-    conditions += prefix_conditions(subjects.c.name, prefix, parameters)
+    conditions += prefix_conditions(name_column, prefix, parameters)
     if pattern is not None:
         like = _like_pattern(pattern)
         if like is None:
             return [false()]
-        conditions.append(subjects.c.name.like(bindparam("pattern"), escape="\\"))
+        conditions.append(name_column.like(bindparam("pattern"), escape="\\"))
         parameters["pattern"] = like
     return conditions
 

@@ -40,7 +40,8 @@ subjects = Table(
     Column("qualified_name", NAME, nullable=False),
     Column("config", Text),
     Column("mode", Text),
-    Index("ix_subjects_qualified_name", "qualified_name"),
+    # Unique, so that SQLite sees that this order and the versions' own are the order of a listing.
+    Index("ix_subjects_qualified_name", "qualified_name", unique=True),
 )
 
 schemas = Table(

@@ -248,10 +248,13 @@ class SqlWriter(SqlReader):
 
 
 def _subject_row(subject: Subject) -> Parameters:
-    """Build the row of a subject. Raises InvalidSubject when the name is too long for an index."""
-    row: Parameters = {"context": subject.context, "name": subject.name, "qualified_name": str(subject)}
+    """Build the row of a subject. Raises InvalidSubject when the name is ambiguous or too long for an index."""
+    text = str(subject)
+    row: Parameters = {"context": subject.context, "name": subject.name, "qualified_name": text}
     _refuse_unstorable([row])
-    if len(str(subject).encode()) > MAX_KEY_BYTES:
+    if parse_subject(text) != subject:
+        raise InvalidSubject(f"The specified subject '{text}' is not a valid subject: its name reads as another one's")
+    if len(text.encode()) > MAX_KEY_BYTES:
         raise InvalidSubject(f"The specified subject is longer than {MAX_KEY_BYTES} bytes in UTF-8; shorten it")
     return row
 

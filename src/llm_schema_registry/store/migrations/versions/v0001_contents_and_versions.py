@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("config", sa.Text),
         sa.Column("mode", sa.Text),
     )
-    op.create_index("ix_subjects_qualified_name", "subjects", ["qualified_name"])
+    op.create_index("ix_subjects_qualified_name", "subjects", ["qualified_name"], unique=True)
     op.create_table(
         "schemas",
         sa.Column("context", _NAME, sa.ForeignKey("contexts.name", ondelete="RESTRICT"), primary_key=True),
