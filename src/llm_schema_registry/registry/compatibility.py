@@ -50,7 +50,9 @@ async def check(
             raise VersionNotFound(version)
     candidate = await understand(call, reader, subject, submission, config, normalize=normalize)
     if version is not None:
-        report = await judge(call, reader, candidate, config, () if only is None else (only,), only)
+        metadata = candidate.content(config, only).metadata
+        compared = () if only is None or not _is_in_group(only, metadata, config) else (only,)
+        report = await judge(call, reader, candidate, config, compared, only)
     else:
         latest = await reader.find_version(subject, LATEST)
         report = await gate(call, reader, subject, candidate, config, latest)
@@ -115,17 +117,23 @@ async def judge(
 
 
 async def are_compatible(
-    call: Call, reader: Reader, version: Version, earlier: Version, level: CompatibilityLevel
+    call: Call,
+    reader: Reader,
+    version: Version,
+    earlier: Version,
+    level: CompatibilityLevel,
+    policy: CompatibilityPolicy | None,
 ) -> bool:
-    """Whether a stored version is compatible with an earlier one at a level, settings of the subject aside."""
+    """Whether a stored version is compatible with an earlier one at a level; other settings do not count."""
     content = earlier.schema.content
     candidate = await parse_stored(call, reader, version)
     previous = compatibility.Previous(
         earlier.version, content.schema_type, content.text, await parse_stored(call, reader, earlier)
     )
     fmt = get_format(call.engines.formats, version.schema.content.schema_type)
-    policy = CompatibilityPolicy.STRICT
-    report = await call.engines.run(compatibility.compare, level, policy, fmt, candidate, previous)
+    report = await call.engines.run(
+        compatibility.compare, level, policy or CompatibilityPolicy.STRICT, fmt, candidate, previous
+    )
     return report.is_compatible
 
 
@@ -134,20 +142,21 @@ async def _batches(
 ) -> AsyncIterator[Sequence[Version]]:
     """The versions to compare, newest first, a bounded number at a time."""
     level = config.compatibility_level
-    group = config.compatibility_group
     offset = 0
     while versions := await reader.list_versions(subject, Visibility.ACTIVE, Page(offset, _BATCH)):
         offset += len(versions)
-        if group:
-            wanted = property_of(metadata, group)
-            versions = [
-                version for version in versions if property_of(version.schema.content.metadata, group) == wanted
-            ]
+        versions = [version for version in versions if _is_in_group(version, metadata, config)]
         if level in compatibility.TRANSITIVE:
             yield versions
         elif versions:
             yield versions[:1]
             return
+
+
+def _is_in_group(version: Version, metadata: Metadata | None, config: Config) -> bool:
+    """Whether a version belongs to the compatibility group of a candidate's metadata (compatibility-rules 1.6)."""
+    group = config.compatibility_group
+    return not group or property_of(version.schema.content.metadata, group) == property_of(metadata, group)
 
 
 def _reserved(metadata: Metadata | None) -> list[str]:

@@ -65,11 +65,11 @@ class _Walk:
             reference, version, pending = stack[-1]
             if pending:
                 child = pending.pop(0)
-                if child.name in self._resolved:
-                    continue
                 chain = tuple(entry[0].name for entry in stack)
-                if child.name in chain:
-                    raise InvalidSchema(f"References form a cycle: {' -> '.join((*chain, child.name))}")
+                # Of two equal names the first wins, also when it is still under way. A name in its own chain stands for
+                # another version: a true cycle cannot arise, for what is referred to must be there before.
+                if child.name in self._resolved or child.name in chain:
+                    continue
                 loaded = await self._load(version.subject.context, child, chain)
                 stack.append((child, loaded, list(loaded.schema.content.references)))
                 continue
@@ -107,8 +107,8 @@ async def resolve(
     """Pin references and gather every text that they need, each after those it depends on.
 
     `are_new`: the targets must be active (a registration); otherwise soft-deleted ones serve too. Of two equal
-    names the first wins. Raises InvalidSchema for a target that does not exist, a cycle (with the chain), or too
-    much of everything.
+    names the first wins. Raises InvalidSchema for a target that does not exist (with the chain to it), or too much of
+    everything.
     """
     for reference in references:
         if not reference.name or not reference.subject:

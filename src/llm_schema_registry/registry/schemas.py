@@ -22,7 +22,7 @@ from llm_schema_registry.names import parse_subject
 from llm_schema_registry.registry.candidate import parse_text
 from llm_schema_registry.registry.compatibility import are_compatible
 from llm_schema_registry.registry.operation import Call, Permission, operation
-from llm_schema_registry.registry.scopes import settle
+from llm_schema_registry.registry.scopes import load_scopes, settle
 from llm_schema_registry.registry.subjects import get_version
 from llm_schema_registry.store.base import EVERYTHING, Page, Reader, VersionFilter, Visibility
 
@@ -45,11 +45,17 @@ async def get_schema(
     reader = call.store.reader
     if subject is not None:
         subject = (await settle(reader, subject)).subject
-        context = await _context_of(reader, subject, schema_id)
+        context = subject.context
+        used = await _find_use(reader, subject, schema_id)
+        if used is not None:
+            return used.schema, VersionKey(used.subject, used.version, schema_id, used.is_deleted)
     schema = await reader.find_schema(context, schema_id)
     if schema is None:
         raise SchemaNotFound(schema_id)
-    return schema, await _user_of(reader, schema, subject)
+    for visibility in (Visibility.ACTIVE, Visibility.ALL):
+        if keys := await reader.list_versions_of_schema(context, schema_id, visibility, Page(limit=1)):
+            return schema, keys[0]
+    return schema, None
 
 
 @operation(Permission.READ)
@@ -109,18 +115,19 @@ async def find_max_id(call: Call, context: str = DEFAULT_CONTEXT) -> int:
 async def find_latest_compatible(call: Call, subject: Subject, version: int, level: CompatibilityLevel) -> Version:
     """Return the newest active version that is compatible with `version` at a level (FR-3.1), perhaps itself.
 
-    "Compatible" is asked of the pair alone: the newer one as candidate, `version` as the earlier one. Raises
-    SubjectNotFound, VersionNotFound.
+    "Compatible" is asked of the pair alone, under the subject's policy: the newer one as candidate, `version` as the
+    earlier one. Raises SubjectNotFound, VersionNotFound.
     """
     base = await get_version(call, subject, version)
     reader = call.store.reader
+    config = (await load_scopes(reader, base.subject)).config(call.policy.default_level)
     offset = 0
     while versions := await reader.list_versions(base.subject, Visibility.ACTIVE, Page(offset, _BATCH)):
         offset += len(versions)
         for candidate in versions:
             if candidate.version <= base.version:
                 return base
-            if await are_compatible(call, reader, candidate, base, level):
+            if await are_compatible(call, reader, candidate, base, level, config.compatibility_policy):
                 return candidate
     return base
 
@@ -161,23 +168,20 @@ async def find_tags(call: Call, schema: Schema, wanted: Sequence[str]) -> tuple[
     return tuple(entity for entity in kept if entity.tags)
 
 
-async def _context_of(reader: Reader, subject: Subject, schema_id: int) -> str:
-    if subject.context != DEFAULT_CONTEXT:
-        return subject.context
-    for context in await reader.list_contexts():
-        keys = await reader.list_versions_of_schema(context, schema_id, Visibility.ALL)
-        if any(key.subject.name == subject.name for key in keys):
-            return context
-    return DEFAULT_CONTEXT
+async def _find_use(reader: Reader, subject: Subject, schema_id: int) -> Version | None:
+    """Find the newest version of a subject that has an id, an active one if possible.
 
-
-async def _user_of(reader: Reader, schema: Schema, subject: Subject | None) -> VersionKey | None:
-    """Find a version that uses a content: of the subject that was asked about, if there is one; active, if possible."""
-    if subject is None:
-        for visibility in (Visibility.ACTIVE, Visibility.ALL):
-            if keys := await reader.list_versions_of_schema(schema.context, schema.id, visibility, Page(limit=1)):
-                return keys[0]
-        return None
-    keys = await reader.list_versions_of_schema(schema.context, schema.id, Visibility.ALL)
-    keys = [key for key in keys if key.subject.name == subject.name] or keys
-    return next((key for key in keys if not key.is_deleted), keys[0] if keys else None)
+    An unqualified subject that does not use the id is looked for in the other contexts.
+    """
+    uses = await reader.search_versions(
+        VersionFilter(subject=subject, schema_ids=(schema_id,), visibility=Visibility.ALL)
+    )
+    if uses:
+        return max(uses, key=lambda use: (not use.is_deleted, use.version))
+    if subject.context == DEFAULT_CONTEXT:
+        for context in await reader.list_contexts():
+            if context != DEFAULT_CONTEXT:
+                used = await _find_use(reader, Subject(context, subject.name), schema_id)
+                if used is not None:
+                    return used
+    return None

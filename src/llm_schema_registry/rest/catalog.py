@@ -24,7 +24,7 @@ from llm_schema_registry.errors import (
     SubjectNotFound,
     VersionNotFound,
 )
-from llm_schema_registry.model import CompatibilityLevel, Subject, Version
+from llm_schema_registry.model import LATEST, CompatibilityLevel, Subject, Version
 from llm_schema_registry.names import parse_context, parse_version
 from llm_schema_registry.registry import Page, VersionFilter, Visibility, config, registration, schemas, subjects
 from llm_schema_registry.rest.request import IMMUTABLE, Query, Request, Response, json_answer
@@ -62,6 +62,8 @@ async def get_version(request: Request) -> Response:
     number = parse_version(request.path("version"))
     anchor = request.text("compatible_with")
     if anchor:
+        if number != LATEST:
+            raise BadRequest("compatible_with goes with the version 'latest' only")
         level = level_of(request.text("compatibility_mode")) or CompatibilityLevel.FULL
         version = await schemas.find_latest_compatible(request.call, request.subject(), parse_version(anchor), level)
     else:
@@ -205,7 +207,7 @@ ROUTES = (
             Query("compatibility_mode", "string", "FULL", "The level that `compatible_with` asks about."),
         ),
         answer=VersionV1,
-        errors=(SubjectNotFound, VersionNotFound, InvalidVersion, InvalidCompatibility, InvalidSchema),
+        errors=(BadRequest, SubjectNotFound, VersionNotFound, InvalidVersion, InvalidCompatibility, InvalidSchema),
     ),
     Route(
         "GET",

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from llm_schema_registry.errors import InvalidCompatibility, InvalidMode, InvalidSchema
+from llm_schema_registry.errors import InvalidCompatibility, InvalidMode, InvalidSchema, InvalidVersion
 from llm_schema_registry.model import (
     LATEST,
     CompatibilityLevel,
@@ -30,6 +30,7 @@ from llm_schema_registry.model import (
     Version32,
     VersionKey,
 )
+from llm_schema_registry.names import parse_version
 
 DEFAULT_SCHEMA_TYPE = "AVRO"
 
@@ -305,7 +306,10 @@ def _policy_of(text: str) -> CompatibilityPolicy:
 def _reference_of(body: ReferenceBody) -> Reference:
     version = body.version
     if isinstance(version, str):
-        if version.strip().lower() != "latest":
-            raise InvalidSchema(f"Reference '{body.name}' has version '{version}'; give a number, -1 or \"latest\"")
-        version = LATEST
+        try:
+            version = parse_version(version)
+        except InvalidVersion:
+            raise InvalidSchema(
+                f"Reference '{body.name}' has version '{version}'; give a number, -1 or \"latest\""
+            ) from None
     return Reference(body.name or "", body.subject or "", LATEST if version is None else version)
