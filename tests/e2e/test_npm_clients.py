@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 from server_process import ServerProcess
 
 NPM = Path(__file__).parent / "npm"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "howto" / "use-existing-clients.md"
 DEADLINE_SECONDS = 120
+INSTALL_SECONDS = 600
 TEXT_SCENARIOS = (
     *("auto_register", "use_latest", "use_latest_with_metadata", "references"),
     *("normalize", "evolution", "guid_in_header", "cel_rules"),
@@ -37,16 +40,21 @@ def packages() -> None:
     installed = NPM / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < (NPM / "package-lock.json").stat().st_mtime:
         command = ["npm", "ci", "--no-audit", "--no-fund"]
-        subprocess.run(command, cwd=NPM, check=True, capture_output=True, timeout=DEADLINE_SECONDS)
+        subprocess.run(command, cwd=NPM, check=True, capture_output=True, timeout=INSTALL_SECONDS)
+
+
+def node(*arguments: str) -> str:
+    """Run node beside the packages; return what it printed."""
+    done = subprocess.run(
+        ["node", *arguments], cwd=NPM, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def play(script: str, *arguments: str) -> Outcomes:
     """Run a script; return what each scenario threw."""
-    done = subprocess.run(
-        ["node", script, *arguments], cwd=NPM, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    lines = [json.loads(line) for line in node(script, *arguments).splitlines()]
     return {line["scenario"]: line["error"] for line in lines}
 
 
@@ -74,3 +82,10 @@ def test_confluent(confluent: Outcomes, scenario: str) -> None:
 @pytest.mark.parametrize("scenario", KAFKAJS)
 def test_kafkajs(kafkajs: Outcomes, scenario: str) -> None:
     assert kafkajs[scenario] is None, kafkajs[scenario]
+
+
+@pytest.mark.usefixtures("packages")
+def test_the_javascript_of_the_howto_runs_as_it_stands(server: ServerProcess) -> None:
+    (code,) = re.findall(r"```javascript\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert "http://127.0.0.1:8081" in code
+    assert node("--input-type=module", "--eval", code.replace("http://127.0.0.1:8081", server.url)) == ""
