@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 COMMAND = (sys.executable, "-c", "from llm_schema_registry.cli import main; main()", "serve")
 DEADLINE_SECONDS = 30
@@ -28,7 +28,7 @@ def environment_of(**changes: str) -> dict[str, str]:
 
 
 class ServerProcess:
-    """A running server. It says its address on its second line, once it takes connections."""
+    """A running server, killed at the end of its block. It says its address on its second line, once it listens."""
 
     def __init__(self, folder: Path, *flags: str, **environment: str) -> None:
         self.errors = folder / "stderr"
@@ -64,6 +64,12 @@ class ServerProcess:
         if self.process.stdout is not None:
             self.process.stdout.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
     @property
     def log(self) -> list[dict[str, Any]]:
         """What the process logged."""
@@ -73,11 +79,10 @@ class ServerProcess:
 @contextmanager
 def running_server(*flags: str, **environment: str) -> Iterator[ServerProcess]:
     """Run a server on an empty database in memory, and require that it met no fault of its own and stopped in order."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = ServerProcess(Path(folder), "--database-url", "sqlite://", *flags, **environment)
-        try:
-            yield server
-            assert server.stop() == 0
-            assert not [line for line in server.log if line["level"] == "error"]
-        finally:
-            server.kill()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ServerProcess(Path(folder), "--database-url", "sqlite://", *flags, **environment) as server,
+    ):
+        yield server
+        assert server.stop() == 0
+        assert not [line for line in server.log if line["level"] == "error"]

@@ -3,61 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from llm_schema_registry import __version__
-
-COMMAND = (sys.executable, "-c", "from llm_schema_registry.cli import main; main()", "serve")
-DEADLINE_SECONDS = 30
-
-
-class Running:
-    """A server process. It says its address on its second line, once it takes connections."""
-
-    def __init__(self, folder: Path, *flags: str, **environment: str) -> None:
-        self.errors = folder / "stderr"
-        with self.errors.open("w") as errors:
-            self.process = subprocess.Popen(
-                [*COMMAND, "--port", "0", *flags],
-                cwd=folder,
-                env={**os.environ, **environment},
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-            )
-        assert self.process.stdout is not None
-        self.banner = [self.process.stdout.readline().rstrip() for _ in range(4)]
-        assert self.banner[1], self.errors.read_text()
-        self.url = self.banner[1].split()[1]
-        self.port = int(self.url.rpartition(":")[2])
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Signal the process and return its exit code."""
-        self.process.send_signal(number)
-        return self.process.wait(DEADLINE_SECONDS)
-
-    @property
-    def log(self) -> list[dict[str, Any]]:
-        """What the process logged."""
-        return [json.loads(line) for line in self.errors.read_text().splitlines()]
+from server_process import COMMAND, DEADLINE_SECONDS, ServerProcess, environment_of
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    server = Running(tmp_path)
-    yield server
-    server.process.kill()
-    server.process.wait(DEADLINE_SECONDS)
+def running(tmp_path: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path) as server:
+        yield server
 
 
 def refused(folder: Path, *flags: str, **environment: str) -> str:
@@ -65,7 +27,7 @@ def refused(folder: Path, *flags: str, **environment: str) -> str:
     found = subprocess.run(
         [*COMMAND, *flags],
         cwd=folder,
-        env={**os.environ, **environment},
+        env=environment_of(**environment),
         capture_output=True,
         text=True,
         timeout=DEADLINE_SECONDS,
@@ -87,16 +49,16 @@ def read_until(connection: socket.socket, mark: bytes) -> bytes:
 
 def test_it_keeps_what_it_was_given_over_a_restart(tmp_path: Path) -> None:
     path = "/subjects/a%2Fb/versions"
-    first = Running(tmp_path)
-    registered = httpx.post(first.url + path, json={"schema": '"string"'})
-    assert registered.status_code == 200
-    assert first.stop() == 0
-    second = Running(tmp_path)
-    assert httpx.get(f"{second.url}{path}/latest").json()["id"] == registered.json()["id"]
-    assert second.stop(signal.SIGINT) == 0
+    with ServerProcess(tmp_path) as first:
+        registered = httpx.post(first.url + path, json={"schema": '"string"'})
+        assert registered.status_code == 200
+        assert first.stop() == 0
+    with ServerProcess(tmp_path) as second:
+        assert httpx.get(f"{second.url}{path}/latest").json()["id"] == registered.json()["id"]
+        assert second.stop(signal.SIGINT) == 0
 
 
-def test_it_says_where_it_is(running: Running) -> None:
+def test_it_says_where_it_is(running: ServerProcess) -> None:
     name, address, docs, database = (line.split() for line in running.banner)
     assert name == ["LLM-Schema-Registry", __version__]
     assert address == ["address", running.url]
@@ -110,7 +72,7 @@ def test_it_says_where_it_is(running: Running) -> None:
     assert events.count("request") == 2
 
 
-def test_a_request_that_has_begun_is_finished_after_the_signal(running: Running) -> None:
+def test_a_request_that_has_begun_is_finished_after_the_signal(running: ServerProcess) -> None:
     body = json.dumps({"schema": '"string"'}).encode()
     head = (
         f"POST /subjects/s/versions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
@@ -126,7 +88,7 @@ def test_a_request_that_has_begun_is_finished_after_the_signal(running: Running)
     assert running.process.wait(DEADLINE_SECONDS) == 0
 
 
-def test_a_request_that_never_ends_does_not_keep_it_alive(running: Running) -> None:
+def test_a_request_that_never_ends_does_not_keep_it_alive(running: ServerProcess) -> None:
     with socket.create_connection(("127.0.0.1", running.port), DEADLINE_SECONDS) as connection:
         connection.sendall(
             b"POST /subjects/s/versions HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
@@ -136,13 +98,13 @@ def test_a_request_that_never_ends_does_not_keep_it_alive(running: Running) -> N
     assert "stopped before every request was finished" in {line["event"] for line in running.log}
 
 
-def test_an_idle_connection_does_not_keep_it_alive(running: Running) -> None:
+def test_an_idle_connection_does_not_keep_it_alive(running: ServerProcess) -> None:
     with httpx.Client() as client:
         client.get(running.url)
         assert running.stop() == 0
 
 
-def test_a_port_in_use_is_refused(tmp_path: Path, running: Running) -> None:
+def test_a_port_in_use_is_refused(tmp_path: Path, running: ServerProcess) -> None:
     said = refused(tmp_path, "--port", str(running.port))
     assert f"Cannot listen on 127.0.0.1:{running.port}" in said
 
