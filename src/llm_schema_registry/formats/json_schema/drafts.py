@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 from functools import cache
+from typing import Any
 
 import jsonschema_rs
 
@@ -77,6 +78,7 @@ _UNKNOWN = {
     Draft.D2019: {"prefixItems"},
     Draft.D2020: {"additionalItems"},
 }
+_TOLERATED_EXAMPLES = 20
 _VALIDATORS = {
     Draft.D4: jsonschema_rs.Draft4Validator,
     Draft.D6: jsonschema_rs.Draft6Validator,
@@ -119,18 +121,25 @@ def is_metaschema(address: str) -> bool:
 def check_metaschema(text: str, draft: Draft, where: str = "") -> None:
     """Hold a schema against its draft's metaschema. Raises InvalidSchema with the JSON pointer of the first fault.
 
-    `where` continues the pointer in the message when the text is part of something larger.
+    `where` continues the pointer in the message when the text is a part that the document's own check did not reach.
     """
-    try:
-        _metaschema(draft).validate(plain(text))
-    except jsonschema_rs.ValidationError as error:
-        path = error.instance_path
-        keyword = next((part for part in reversed(path) if isinstance(part, str)), "")
-        mend = _MENDS.get(keyword, f"see the metaschema {draft.value}")
-        raise InvalidSchema(
-            f"Invalid JSON Schema ({draft.name.replace('D', 'draft ')}) at '{pointer(path)}'{where}: "
-            f"{_clip(error.message)}; {mend}"
-        ) from None
+    schema = plain(text)
+    for remaining in range(_TOLERATED_EXAMPLES if where else 0, -1, -1):
+        try:
+            _metaschema(draft).validate(schema)
+        except jsonschema_rs.ValidationError as error:
+            path = error.instance_path
+            # Published schemas hold examples of any shape in such parts. (A list of all errors would take minutes.)
+            if remaining and error.schema_path[-3:-1] == ["properties", "examples"]:
+                _remove(schema, path)
+                continue
+            keyword = next((part for part in reversed(path) if isinstance(part, str)), "")
+            mend = _MENDS.get(keyword, f"see the metaschema {draft.value}")
+            raise InvalidSchema(
+                f"Invalid JSON Schema ({draft.name.replace('D', 'draft ')}) at '{pointer(path)}'{where}: "
+                f"{_clip(error.message)}; {mend}"
+            ) from None
+        return
 
 
 def pointer(path: list[str | int]) -> str:
@@ -147,6 +156,12 @@ def _metaschema(draft: Draft) -> jsonschema_rs.Validator:
 
 def _without_scheme(address: str) -> str:
     return address.removeprefix("https://") if address.startswith("https://") else address.removeprefix("http://")
+
+
+def _remove(value: Any, path: list[str | int]) -> None:  # noqa: ANN401 - any JSON value
+    for token in path[:-1]:
+        value = value[token]
+    del value[path[-1]]
 
 
 def _accept(_: str) -> bool:

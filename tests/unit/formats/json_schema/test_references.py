@@ -99,6 +99,16 @@ def test_a_dangling_ref_is_named_with_its_place(root: dict[str, Any], documents:
         build(root, documents)
 
 
+def test_examples_may_have_any_shape_where_the_metaschema_does_not_look() -> None:
+    generic = {"properties": {"examples": {"type": "string", "examples": "3.15"}, "b": {"examples": 1}}}
+    build({"$ref": "#/parts/generic", "parts": {"generic": generic}}, {})
+    with pytest.raises(InvalidSchema, match="'#/properties/examples' of what"):
+        build({"$ref": "#/parts/generic", "parts": {"generic": {"properties": {"examples": 5}}}}, {})
+    many = {"properties": {f"p{n}": {"examples": n} for n in range(21)}}
+    with pytest.raises(InvalidSchema, match="/examples' of what"):
+        build({"$ref": "#/parts/generic", "parts": {"generic": many}}, {})
+
+
 def test_metaschemas_are_known_and_opaque() -> None:
     known = resources({"$ref": "http://json-schema.org/draft-07/schema#/definitions/nonNegativeInteger"})
     assert known.find("http://json-schema.org/draft-07/schema#", "") is None
