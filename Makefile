@@ -38,14 +38,14 @@ gen: $(VENV)/.test ## Write what is generated: openapi.yaml and the reference pa
 	$(BIN)/python scripts/generate_reference.py
 
 lint: $(VENV)/.test ## Check style, types and who imports whom
-	$(BIN)/ruff format --check src tests scripts
-	$(BIN)/ruff check src tests scripts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 fix: $(VENV)/.test ## Mend what can be mended without a person
-	$(BIN)/ruff check --fix src tests scripts
-	$(BIN)/ruff format src tests scripts
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 lock: ## Pin every dependency anew, one lock per purpose (needs uv)
 	uv pip compile $(LOCK) --extra server --group build pyproject.toml -o requirements/server.txt
