@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
@@ -73,7 +74,7 @@ async def test_a_diamond_of_references(registry: Registry, family: Family) -> No
 async def test_a_long_chain(registry: Registry, family: Family) -> None:
     letters = "ABCDEFGHIJ"
     await add(registry, family, "A")
-    for before, letter in zip(letters, letters[1:], strict=False):
+    for before, letter in pairwise(letters):
         await add(registry, family, letter, before)
     assert await registry.get("/subjects/a/versions/1/referencedby") == [2]
 

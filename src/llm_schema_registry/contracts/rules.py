@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import msgspec
-
 from llm_schema_registry.errors import InvalidRuleSet
 from llm_schema_registry.model import Rule, RuleKind, RuleMode, RuleSet
 
@@ -21,9 +19,10 @@ _PAIRED = frozenset({RuleMode.UPDOWN, RuleMode.WRITEREAD})
 
 
 def check_rule_set(rule_set: RuleSet) -> RuleSet:
-    """Return the rule set with its defaults written out (kind TRANSFORM, mode WRITEREAD), or raise InvalidRuleSet.
+    """Return the rule set in the one way to write it, or raise InvalidRuleSet.
 
-    The message names the list, the rule and the mend.
+    Defaults are written out (kind TRANSFORM, mode WRITEREAD), tags sorted and empty members dropped, so that equal
+    rules have equal identity. The message names the list, the rule and the mend.
     """
     names: set[str] = set()
     return RuleSet(
@@ -64,4 +63,16 @@ def _check_rule(place: str, rule: Rule, modes: frozenset[RuleMode], names: set[s
             raise InvalidRuleSet(
                 f"{place} ('{rule.name}'): {member} may hold a pair of actions only with mode WRITEREAD or UPDOWN"
             )
-    return msgspec.structs.replace(rule, kind=rule.kind or RuleKind.TRANSFORM, mode=mode)
+    return Rule(
+        name=rule.name,
+        doc=rule.doc or None,
+        kind=rule.kind or RuleKind.TRANSFORM,
+        mode=mode,
+        type=rule.type,
+        tags=sorted(set(rule.tags or ())) or None,
+        params=rule.params or None,
+        expr=rule.expr or None,
+        on_success=rule.on_success or None,
+        on_failure=rule.on_failure or None,
+        disabled=rule.disabled,
+    )

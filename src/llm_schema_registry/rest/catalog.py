@@ -53,7 +53,7 @@ async def register(request: Request) -> Response:
         request.subject(),
         submission_of_v1(body),
         normalize=request.flag("normalize"),
-        level=level_of(body.compatibility_mode),
+        level=None if body.compatibility_mode is None else level_of(body.compatibility_mode),
     )
     return json_answer(await _version_body(request, version))
 
@@ -64,7 +64,7 @@ async def get_version(request: Request) -> Response:
     if anchor:
         if number != LATEST:
             raise BadRequest("compatible_with goes with the version 'latest' only")
-        level = level_of(request.text("compatibility_mode")) or CompatibilityLevel.FULL
+        level = level_of(request.text("compatibility_mode") or CompatibilityLevel.FULL)
         version = await schemas.find_latest_compatible(request.call, request.subject(), parse_version(anchor), level)
     else:
         version = await subjects.get_version(

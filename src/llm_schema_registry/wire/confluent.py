@@ -254,7 +254,8 @@ def config_changes(request: ConfigUpdateRequest) -> dict[str, Any]:
     """Read the members that a PUT names, as fields of `model.Config`. Raises InvalidCompatibility."""
     changes = {name: value for name in request.__struct_fields__ if (value := getattr(request, name)) is not UNSET}
     if "compatibility" in changes:
-        changes["compatibility_level"] = level_of(changes.pop("compatibility"))
+        level = changes.pop("compatibility")
+        changes["compatibility_level"] = None if level is None else level_of(level)
     if changes.get("compatibility_policy") is not None:
         changes["compatibility_policy"] = _policy_of(changes["compatibility_policy"])
     # An empty text means "unset" for the names among the settings.
@@ -272,10 +273,8 @@ def config_update_body(config: Config) -> ConfigUpdateRequest:
     return ConfigUpdateRequest(**members)
 
 
-def level_of(text: str | None) -> CompatibilityLevel | None:
+def level_of(text: str) -> CompatibilityLevel:
     """Read a compatibility level in any case. Raises InvalidCompatibility."""
-    if text is None:
-        return None
     try:
         return CompatibilityLevel(text.upper())
     except ValueError:

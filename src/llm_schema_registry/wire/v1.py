@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from llm_schema_registry.errors import BadRequest
 from llm_schema_registry.model import (
     CompatibilityLevel,
     Metadata,
@@ -97,7 +98,13 @@ class VersionPage(msgspec.Struct, frozen=True):
 
 
 def submission_of_v1(request: RegisterRequest) -> Submission:
-    """Read a request, the documentation fields folded into the metadata. Raises InvalidSchema as Confluent's does."""
+    """Read a request, the documentation fields folded into the metadata.
+
+    Raises BadRequest for a tag that could not be read back, and InvalidSchema as Confluent's does.
+    """
+    for tag in request.tags:
+        if "," in tag or tag != tag.strip() or not tag:
+            raise BadRequest(f"The tag {tag!r} is empty, or holds a comma or white space at an end, which no tag can")
     given = {
         OWNER: request.owner_team,
         DESCRIPTION: request.description,
