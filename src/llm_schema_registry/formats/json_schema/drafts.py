@@ -124,22 +124,20 @@ def check_metaschema(text: str, draft: Draft, where: str = "") -> None:
     `where` continues the pointer in the message when the text is a part that the document's own check did not reach.
     """
     schema = plain(text)
-    for remaining in range(_TOLERATED_EXAMPLES if where else 0, -1, -1):
-        try:
-            _metaschema(draft).validate(schema)
-        except jsonschema_rs.ValidationError as error:
-            path = error.instance_path
-            # Published schemas hold examples of any shape in such parts. (A list of all errors would take minutes.)
-            if remaining and error.schema_path[-3:-1] == ["properties", "examples"]:
-                _remove(schema, path)
-                continue
+    tolerated = _TOLERATED_EXAMPLES if where else 0
+    # One fault at a time: a list of all of them would take minutes.
+    while (error := _first_fault(schema, draft)) is not None:
+        path = error.instance_path
+        # Published schemas hold examples of any shape in such parts.
+        if not tolerated or error.schema_path[-3:-1] != ["properties", "examples"]:
             keyword = next((part for part in reversed(path) if isinstance(part, str)), "")
             mend = _MENDS.get(keyword, f"see the metaschema {draft.value}")
             raise InvalidSchema(
                 f"Invalid JSON Schema ({draft.name.replace('D', 'draft ')}) at '{pointer(path)}'{where}: "
                 f"{_clip(error.message)}; {mend}"
-            ) from None
-        return
+            )
+        tolerated -= 1
+        _remove(schema, path)
 
 
 def pointer(path: list[str | int]) -> str:
@@ -156,6 +154,14 @@ def _metaschema(draft: Draft) -> jsonschema_rs.Validator:
 
 def _without_scheme(address: str) -> str:
     return address.removeprefix("https://") if address.startswith("https://") else address.removeprefix("http://")
+
+
+def _first_fault(schema: Any, draft: Draft) -> jsonschema_rs.ValidationError | None:  # noqa: ANN401 - any JSON value
+    try:
+        _metaschema(draft).validate(schema)
+    except jsonschema_rs.ValidationError as error:
+        return error
+    return None
 
 
 def _remove(value: Any, path: list[str | int]) -> None:  # noqa: ANN401 - any JSON value

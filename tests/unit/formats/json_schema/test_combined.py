@@ -22,7 +22,7 @@ ENUMS = st.lists(
 
 def most_pairs(old: list[dict[str, list[int]]], new: list[dict[str, list[int]]]) -> int:
     """The size of a maximum matching, by trying all; an old enum fits a new one that contains it."""
-    slots = [*range(len(new)), *[-1] * len(old)]
+    slots: list[int] = [*range(len(new)), *[-1] * len(old)]
     return max(
         sum(
             slot >= 0 and set(member["enum"]) <= set(new[slot]["enum"])

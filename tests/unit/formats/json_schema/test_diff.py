@@ -119,8 +119,8 @@ def test_what_takes_too_many_steps_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
 def test_patterns_made_to_backtrack_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llm_schema_registry.formats.json_schema.diff.MAX_STEPS", 10_000)
-    old = {"properties": {"a" * 1_000 + str(index): {} for index in range(20)}}
-    new = {"patternProperties": {f"(?=a)((a+)+)+b{index}$": {} for index in range(20)}}
+    old: dict[str, Any] = {"properties": {"a" * 1_000 + str(index): {} for index in range(20)}}
+    new: dict[str, Any] = {"patternProperties": {f"(?=a)((a+)+)+b{index}$": {} for index in range(20)}}
     with pytest.raises(InvalidSchema, match="too complex to compare"):
         diff(old, new)
 

@@ -85,7 +85,7 @@ def test_a_boolean_schema_has_no_place() -> None:
 
 
 def test_shared_definitions_do_not_multiply() -> None:
-    definitions = {
+    definitions: dict[str, object] = {
         f"d{i}": {"properties": {"l": {"$ref": f"#/definitions/d{i + 1}"}, "r": {"$ref": f"#/definitions/d{i + 1}"}}}
         for i in range(200)
     }
