@@ -5,6 +5,7 @@ Refuses to know any concrete format, where schemas are stored, or which compatib
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -12,13 +13,15 @@ import msgspec
 
 from llm_schema_registry.model import CompatibilityPolicy, Difference, EntityTags
 
+_PLACEHOLDER = re.compile(r"\{(reader|writer|info|path)\}")
+
 
 class Kind(msgspec.Struct, frozen=True):
     """A row of a kinds table: one kind of difference between reader and writer.
 
     `id` is stable and never renamed. `breaks` is the judgement under STRICT, `breaks_lenient` under LENIENT.
     `wording` is our sentence, with the placeholders `{path}`, `{info}`, `{reader}` and `{writer}` filled by
-    `str.replace`, never by a format string (a `%` or `{` in a user's name must not matter). `remedy` says what the
+    `sentence`, never by a format string (a `%` or `{` in a user's name must not matter). `remedy` says what the
     author can do about a breaking difference; it is empty for kinds that never break.
     """
 
@@ -127,15 +130,6 @@ def breaks(kind: Kind, policy: CompatibilityPolicy) -> bool:
 
 
 def sentence(kind: Kind, difference: Difference, reader_name: str, writer_name: str) -> str:
-    """Fill a kind's wording."""
-    text = kind.wording
-    for placeholder, value in (
-        ("{reader}", reader_name),
-        ("{writer}", writer_name),
-        ("{info}", difference.info),
-        ("{path}", difference.path),
-    ):
-        text = text.replace(placeholder, value)
-    return text
-
-
+    """Fill a kind's wording, once: what a user named is never read as a placeholder."""
+    values = {"reader": reader_name, "writer": writer_name, "info": difference.info, "path": difference.path}
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], kind.wording)
