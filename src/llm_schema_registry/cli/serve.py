@@ -6,6 +6,7 @@ Refuses to know settings' meanings; flags only name them.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -54,6 +55,11 @@ def serve(
         server.run(settings)
     except server.StartRefused as error:
         raise _refuse(error) from None
+    # Everything is closed and written. Threads of the HTTP server may still be about to call Python: before 3.14 the
+    # end of the interpreter cancels them inside Rust, which aborts the process.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _refuse(reason: object) -> typer.Exit:
