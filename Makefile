@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-APT := apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
+apt_install = { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
 LOCK := --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade -q
 SHELL := /bin/bash
 
@@ -30,7 +30,7 @@ test-fast: $(VENV)/.test ## Run the tests that need no other service; T=path for
 	$(BIN)/pytest -q $(or $(T),tests/unit tests/api tests/conformance tests/property tests/test_house.py)
 
 bench: $(VENV)/.server ## Measure reads by id and registrations beside a bare application
-	@command -v wrk >/dev/null || $(APT) wrk
+	@command -v wrk >/dev/null || $(call apt_install,wrk)
 	@$(BIN)/python bench/run.py
 
 gen: $(VENV)/.test ## Write what is generated: openapi.yaml and the reference pages
@@ -54,8 +54,8 @@ lock: ## Pin every dependency anew, one lock per purpose (needs uv)
 
 # PostgreSQL's own binaries start a private instance for the tests; Node.js runs the JavaScript clients.
 setup-test: $(VENV)/.test ## Install what the tests need, PostgreSQL and Node.js too
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(APT) postgresql
-	@command -v npm >/dev/null || $(APT) nodejs npm
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(call apt_install,postgresql)
+	@command -v npm >/dev/null || $(call apt_install,nodejs npm)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
