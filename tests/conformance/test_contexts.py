@@ -77,6 +77,16 @@ async def test_a_missing_unqualified_subject_is_found_elsewhere(registry: Regist
     await registry.refuse(40403, "POST", "/subjects/a", {"schema": '"int"'})
 
 
+async def test_a_namesake_that_cannot_be_looked_up_does_not_hide_the_next(registry: Registry) -> None:
+    whole = record("W", "r:R")
+    await registry.register(":.eu:a", ONE)
+    await registry.register(":.us:r", ONE)
+    reference = [{"name": "R", "subject": "r", "version": 1}]
+    await registry.register(":.us:a", whole, references=reference)
+    found = await registry.post("/subjects/a", {"schema": whole, "references": reference})
+    assert found["subject"] == ":.us:a"
+
+
 async def test_writing_never_falls_back(registry: Registry) -> None:
     await registry.register(":.eu:a", ONE)
     assert (await registry.register("a", TWO))["version"] == 1

@@ -106,6 +106,16 @@ async def test_formats_of_protobuf(registry: Registry) -> None:
     assert (await registry.post("/subjects/a/versions?format=serialized", body))["schema"] == serialized
 
 
+async def test_a_registration_answers_in_the_spelling_that_was_sent(registry: Registry) -> None:
+    """Serializers that send a descriptor keep the answer and decode it."""
+    for text in (PROTO_TEXT, "message M {}"):
+        answer = await registry.register(f"a{len(text)}", text, schemaType="PROTOBUF")
+        assert "message M" in answer["schema"]
+        serialized = (await registry.get(f"/schemas/ids/{answer['id']}?format=serialized"))["schema"]
+        again = await registry.register(f"a{len(text)}", serialized, schemaType="PROTOBUF")
+        assert again == {**answer, "schema": serialized}
+
+
 async def test_ignoring_extensions_drops_custom_options(registry: Registry) -> None:
     text = """syntax = "proto3"; import "confluent/meta.proto";
     message M { option (confluent.message_meta).doc = "what"; int32 a = 1; }"""

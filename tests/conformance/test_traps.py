@@ -101,7 +101,8 @@ async def test_10_base64_protobuf_in_serialized_out(registry: Registry) -> None:
     assert b"M" in base64.b64decode(serialized, validate=True)
     again = await registry.register("binary", serialized, schemaType="PROTOBUF")
     assert again["id"] == 1
-    assert again["schema"].startswith('syntax = "proto3";')
+    assert again["schema"] == serialized
+    assert (await registry.get("/schemas/ids/1"))["schema"].startswith('syntax = "proto3";')
     for path in ("/subjects/binary/versions/1", "/subjects/binary/versions/latest", f"/schemas/guids/{again['guid']}"):
         assert (await registry.get(f"{path}?format=serialized"))["schema"] == serialized
 

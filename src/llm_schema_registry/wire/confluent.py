@@ -174,8 +174,8 @@ def answered_format(request: RegisterSchemaRequest) -> str:
     """
     if request.schema_type != "PROTOBUF" or not request.schema:
         return ""
-    # A .proto text that declares anything holds a semicolon; base64 never does.
-    return "" if ";" in request.schema else "serialized"
+    # A .proto text that declares anything holds a semicolon or a brace; base64 never does.
+    return "" if any(mark in request.schema for mark in ";{") else "serialized"
 
 
 def tags_of(bodies: tuple[SchemaTags, ...] | None) -> tuple[EntityTags, ...]:
