@@ -11,8 +11,8 @@
     │                             InvalidMode 42204, OperationNotPermitted 42205, ReferenceExists 42206,
     │                             IdDoesNotMatch 42207, InvalidSubject 42208, SchemaTooLarge 42209,
     │                             InvalidRuleSet 42210, ContextNotEmpty 42211, InvalidAssociation 42212
-    ├── BadRequest 400, EmptyBody 422, TooDeep 422, MethodNotAllowed 405, NotAcceptable 406, TooLarge 413,
-    │   UnsupportedMediaType 415
+    ├── BadRequest 400, EmptyBody 422, TooDeep 422, MethodNotAllowed 405, NotAcceptable 406, BodyTimedOut 408,
+    │   TooLarge 413, UnsupportedMediaType 415
     └── StoreFailed 50001, TimedOut 50002, NotReady 503
 
 Codes are Confluent's (rest-api section 2). Refuses to know HTTP: a transport translates once.
@@ -229,6 +229,12 @@ class NotAcceptable(RegistryError):
 
     def __init__(self) -> None:
         super().__init__("HTTP 406 Not Acceptable")
+
+
+class BodyTimedOut(RegistryError):
+    """The client began a body and did not send all of it in time."""
+
+    code = 408
 
 
 class TooLarge(RegistryError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -258,10 +259,33 @@ async def test_a_body_over_the_limit_is_not_read_to_its_end(serve: Serve) -> Non
 
     async def endless() -> AsyncIterator[bytes]:
         nonlocal sent
-        while sent < 100:
+        while sent < 1000:
             sent += 1
-            yield b" " * 10
+            yield b" " * (1 << 20)
 
     answer = await serve(TAKE, options=Options(max_body_bytes=25)).post("/take", content=endless())
     assert answer.status_code == 413
-    assert sent == 3
+    # A little more is taken, so that a client which writes before it reads sees the refusal.
+    assert sent == 65
+
+
+async def test_a_client_that_asks_first_is_refused_before_it_sends(serve: Serve) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        sent += 1
+        yield b" " * 100
+
+    headers = {"expect": "100-continue", "content-length": "100"}
+    answer = await serve(TAKE, options=Options(max_body_bytes=25)).post("/take", content=endless(), headers=headers)
+    assert (answer.status_code, sent) == (413, 0)
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(serve: Serve) -> None:
+    async def silent() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    answer = await serve(TAKE, options=Options(request_timeout_seconds=0.01)).post("/take", content=silent())
+    assert (answer.status_code, answer.json()["error_code"]) == (408, 408)

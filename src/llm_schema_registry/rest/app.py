@@ -19,6 +19,7 @@ from structlog.typing import FilteringBoundLogger
 
 from llm_schema_registry import telemetry
 from llm_schema_registry.errors import (
+    BodyTimedOut,
     IncompatibleSchema,
     MethodNotAllowed,
     NotAcceptable,
@@ -118,6 +119,8 @@ class RestApp:
             async with asyncio.timeout(seconds):
                 response = await match.route.handler(request)
         except TimeoutError as error:
+            if request.is_receiving:
+                raise BodyTimedOut(f"The body did not arrive within {seconds:g} seconds") from None
             raise TimedOut(f"The request took longer than {seconds:g} seconds") from error
         if response.body and response.media_type is None:
             response.media_type = media_type

@@ -14,6 +14,7 @@ import msgspec
 from llm_schema_registry import __version__
 from llm_schema_registry.errors import (
     BadRequest,
+    BodyTimedOut,
     EmptyBody,
     NotAcceptable,
     RegistryError,
@@ -136,7 +137,7 @@ def _transport_errors(route: Route) -> Iterable[type[RegistryError]]:
         yield BadRequest
     yield NotAcceptable
     if route.body is not None:
-        yield from (TooLarge, UnsupportedMediaType, EmptyBody, TooDeep)
+        yield from (BodyTimedOut, TooLarge, UnsupportedMediaType, EmptyBody, TooDeep)
     yield from (StoreFailed, TimedOut)
 
 

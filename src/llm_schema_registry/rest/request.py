@@ -5,11 +5,13 @@ Refuses to know routes' meanings, and to let an unbounded, undecodable or over-d
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -45,6 +47,10 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 MAX_INTEGER = 2**31 - 1
 MAX_DEPTH = 100
 MAX_QUERY_FIELDS = 1000
+
+LINGER_BYTES = 64 * 1024 * 1024
+LINGER_SECONDS = 2.0
+"""How much of a body that is too large is read and dropped before it is refused, and for how long."""
 
 _CONSUMED = frozenset({*CONFLUENT_MEDIA_TYPES, "application/octet-stream"})
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
@@ -111,7 +117,8 @@ def empty_answer(status: int = 204) -> Response:
 class Request:
     """One request, matched to its route. Parameters are decoded; the body is read when it is asked for.
 
-    `context` is the one of a `/contexts/{context}/` prefix, otherwise the default one.
+    `context` is the one of a `/contexts/{context}/` prefix, otherwise the default one. `is_receiving` tells whether
+    the client is still sending its body.
     """
 
     __slots__ = (
@@ -124,6 +131,7 @@ class Request:
         "_receive",
         "call",
         "context",
+        "is_receiving",
     )
 
     def __init__(
@@ -147,6 +155,7 @@ class Request:
         self._query: dict[str, list[str]] | None = None
         self._receive = receive
         self._max_body_bytes = max_body_bytes
+        self.is_receiving = False
 
     def path(self, name: str) -> str:
         """Return a path parameter, decoded once."""
@@ -218,7 +227,10 @@ class Request:
         Raises UnsupportedMediaType, TooLarge, TooDeep, EmptyBody (no body, or `null`) and BadRequest naming the place.
         """
         self._check_content()
-        return decode_body(await self._read(), type_)
+        self.is_receiving = True
+        content = await self._read()
+        self.is_receiving = False
+        return decode_body(content, type_)
 
     @property
     def _queries(self) -> dict[str, list[str]]:
@@ -246,7 +258,7 @@ class Request:
     async def _read(self) -> bytes:
         announced = self.header("content-length")
         if announced is not None and announced.isdigit() and int(announced[:20]) > self._max_body_bytes:
-            raise TooLarge(f"The body is larger than {self._max_body_bytes} bytes")
+            await self._refuse_large(0)
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -256,10 +268,24 @@ class Request:
             chunk: bytes = message.get("body", b"")
             size += len(chunk)
             if size > self._max_body_bytes:
-                raise TooLarge(f"The body is larger than {self._max_body_bytes} bytes")
+                chunks.clear()
+                await self._refuse_large(size)
             chunks.append(chunk)
             if not message.get("more_body", False):
                 return b"".join(chunks)
+
+    async def _refuse_large(self, size: int) -> NoReturn:
+        """Raise TooLarge, after a look at what follows: a client that writes before it reads would see the connection
+        break instead of the refusal. One that asked whether to send anything is told at once."""
+        if self.header("expect") is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LINGER_SECONDS):
+                    while size <= self._max_body_bytes + LINGER_BYTES:
+                        message = await self._receive()
+                        size += len(message.get("body", b""))
+                        if not message.get("more_body", False):
+                            break
+        raise TooLarge(f"The body is larger than {self._max_body_bytes} bytes")
 
 
 def read_header(headers: RawHeaders, name: str) -> str | None:
