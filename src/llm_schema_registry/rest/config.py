@@ -19,6 +19,9 @@ from llm_schema_registry.rest.request import Query, Request, Response, json_answ
 from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.wire.confluent import ConfigUpdateRequest, config_changes, config_update_body
 
+SCOPES = {"": "the top level", "/{subject}": "a subject or context"}
+"""What settings and modes can be about, by the rest of the path."""
+
 DEFAULT_TO_GLOBAL = Query("defaultToGlobal", "boolean", False, "Whether wider scopes fill what is unset here.")
 
 
@@ -39,63 +42,38 @@ async def delete_config(request: Request) -> Response:
 
 _WRITE_ERRORS = (InvalidCompatibility, InvalidRuleSet, InvalidSubject, OperationNotPermitted)
 
-ROUTES = (
-    Route(
-        "GET",
-        "/config",
-        get_config,
-        "Return the settings of the top level.",
-        "config",
-        query=(DEFAULT_TO_GLOBAL,),
-        answer=Config,
-        errors=(SubjectConfigNotFound,),
-    ),
-    Route(
-        "PUT",
-        "/config",
-        put_config,
-        "Change settings of the top level; what is absent is kept, `null` clears.",
-        "config",
-        body=ConfigUpdateRequest,
-        answer=ConfigUpdateRequest,
-        errors=_WRITE_ERRORS,
-    ),
-    Route(
-        "DELETE",
-        "/config",
-        delete_config,
-        "Unset the settings of the top level and return them as they were.",
-        "config",
-        answer=Config,
-        errors=(SubjectNotFound, OperationNotPermitted),
-    ),
-    Route(
-        "GET",
-        "/config/{subject}",
-        get_config,
-        "Return the settings of a subject or context.",
-        "config",
-        query=(DEFAULT_TO_GLOBAL,),
-        answer=Config,
-        errors=(SubjectConfigNotFound,),
-    ),
-    Route(
-        "PUT",
-        "/config/{subject}",
-        put_config,
-        "Change settings of a subject or context; what is absent is kept, `null` clears.",
-        "config",
-        body=ConfigUpdateRequest,
-        answer=ConfigUpdateRequest,
-        errors=_WRITE_ERRORS,
-    ),
-    Route(
-        "DELETE",
-        "/config/{subject}",
-        delete_config,
-        "Unset the settings of a subject or context and return them as they were.",
-        "config",
-        answer=Config,
-        errors=(SubjectNotFound, OperationNotPermitted),
-    ),
+ROUTES = tuple(
+    route
+    for path, scope in SCOPES.items()
+    for route in (
+        Route(
+            "GET",
+            f"/config{path}",
+            get_config,
+            f"Return the settings of {scope}.",
+            "config",
+            query=(DEFAULT_TO_GLOBAL,),
+            answer=Config,
+            errors=(SubjectConfigNotFound,),
+        ),
+        Route(
+            "PUT",
+            f"/config{path}",
+            put_config,
+            f"Change settings of {scope}; what is absent is kept, `null` clears.",
+            "config",
+            body=ConfigUpdateRequest,
+            answer=ConfigUpdateRequest,
+            errors=_WRITE_ERRORS,
+        ),
+        Route(
+            "DELETE",
+            f"/config{path}",
+            delete_config,
+            f"Unset the settings of {scope} and return them as they were.",
+            "config",
+            answer=Config,
+            errors=(SubjectNotFound, OperationNotPermitted),
+        ),
+    )
 )

@@ -14,7 +14,7 @@ from llm_schema_registry.errors import (
     SubjectNotFound,
 )
 from llm_schema_registry.registry import mode
-from llm_schema_registry.rest.config import DEFAULT_TO_GLOBAL
+from llm_schema_registry.rest.config import DEFAULT_TO_GLOBAL, SCOPES
 from llm_schema_registry.rest.request import Query, Request, Response, json_answer
 from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.wire.confluent import ModeBody, ModeUpdateRequest, mode_of
@@ -44,67 +44,40 @@ async def delete_mode(request: Request) -> Response:
 
 _PUT_ERRORS = (InvalidMode, InvalidSubject, OperationNotPermitted, ReferenceExists)
 
-ROUTES = (
-    Route(
-        "GET",
-        "/mode",
-        get_mode,
-        "Return the mode of the top level.",
-        "mode",
-        query=(DEFAULT_TO_GLOBAL,),
-        answer=ModeBody,
-        errors=(SubjectModeNotFound,),
-    ),
-    Route(
-        "PUT",
-        "/mode",
-        put_mode,
-        "Set the mode of the top level; `null` clears it.",
-        "mode",
-        query=(_FORCE,),
-        body=ModeUpdateRequest,
-        answer=ModeBody,
-        errors=_PUT_ERRORS,
-    ),
-    Route(
-        "DELETE",
-        "/mode",
-        delete_mode,
-        "Unset the mode of the top level and return it as it was.",
-        "mode",
-        query=(_RECURSIVE,),
-        answer=ModeBody,
-        errors=(SubjectNotFound, OperationNotPermitted),
-    ),
-    Route(
-        "GET",
-        "/mode/{subject}",
-        get_mode,
-        "Return the mode of a subject or context.",
-        "mode",
-        query=(DEFAULT_TO_GLOBAL,),
-        answer=ModeBody,
-        errors=(SubjectModeNotFound,),
-    ),
-    Route(
-        "PUT",
-        "/mode/{subject}",
-        put_mode,
-        "Set the mode of a subject or context; `null` clears it.",
-        "mode",
-        query=(_FORCE,),
-        body=ModeUpdateRequest,
-        answer=ModeBody,
-        errors=_PUT_ERRORS,
-    ),
-    Route(
-        "DELETE",
-        "/mode/{subject}",
-        delete_mode,
-        "Unset the mode of a subject or context and return it as it was.",
-        "mode",
-        query=(_RECURSIVE,),
-        answer=ModeBody,
-        errors=(SubjectNotFound, OperationNotPermitted),
-    ),
+ROUTES = tuple(
+    route
+    for path, scope in SCOPES.items()
+    for route in (
+        Route(
+            "GET",
+            f"/mode{path}",
+            get_mode,
+            f"Return the mode of {scope}.",
+            "mode",
+            query=(DEFAULT_TO_GLOBAL,),
+            answer=ModeBody,
+            errors=(SubjectModeNotFound,),
+        ),
+        Route(
+            "PUT",
+            f"/mode{path}",
+            put_mode,
+            f"Set the mode of {scope}; `null` clears it.",
+            "mode",
+            query=(_FORCE,),
+            body=ModeUpdateRequest,
+            answer=ModeBody,
+            errors=_PUT_ERRORS,
+        ),
+        Route(
+            "DELETE",
+            f"/mode{path}",
+            delete_mode,
+            f"Unset the mode of {scope} and return it as it was.",
+            "mode",
+            query=(_RECURSIVE,),
+            answer=ModeBody,
+            errors=(SubjectNotFound, OperationNotPermitted),
+        ),
+    )
 )
