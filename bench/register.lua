@@ -1,4 +1,6 @@
 -- Registers a new schema with every request: its own subject each ten requests, so that the check has versions to read.
+dofile("report.lua")
+
 local thread_count = 0
 
 function setup(thread)
@@ -23,15 +25,4 @@ function request()
     id, math.floor(count / 10), table.concat(fields, ","))
   count = count + 1
   return wrk.format("POST", "/subjects/" .. subject .. "/versions", nil, body)
-end
-local function summarise(summary, latency)
-  local errors = summary.errors
-  io.write(string.format(
-    'RESULT {"requests":%d,"duration_us":%d,"p50":%d,"p95":%d,"p99":%d,"errors":%d}\n',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(95), latency:percentile(99),
-    errors.connect + errors.read + errors.write + errors.status + errors.timeout))
-end
-
-function done(summary, latency, _)
-  summarise(summary, latency)
 end

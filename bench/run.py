@@ -89,7 +89,7 @@ def resident_mib(pid: int) -> float:
 def load(name: str, url: str, script: str, process: subprocess.Popen[bytes], seconds: int, connections: int) -> Row:
     """Load one address with wrk and read what its script reports."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(HERE / script), url]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(command, capture_output=True, text=True, check=True, cwd=HERE).stdout
     line = next(line for line in output.splitlines() if line.startswith("RESULT "))
     result = json.loads(line.removeprefix("RESULT "))
     return Row(

@@ -2,15 +2,14 @@
 
     RegistryError
     ├── NotFound                  SubjectNotFound 40401, VersionNotFound 40402, SchemaNotFound 40403,
-    │                             SubjectConfigNotFound 40408, SubjectModeNotFound 40409, AssociationNotFound 40410,
-    │                             RouteNotFound 404
+    │                             SubjectConfigNotFound 40408, SubjectModeNotFound 40409, RouteNotFound 404
     ├── DeleteOutOfOrder          SubjectSoftDeleted 40404, SubjectNotSoftDeleted 40405,
     │                             VersionSoftDeleted 40406, VersionNotSoftDeleted 40407
     ├── IncompatibleSchema 40901
     ├── Refused                   InvalidSchema 42201, InvalidVersion 42202, InvalidCompatibility 42203,
     │                             InvalidMode 42204, OperationNotPermitted 42205, ReferenceExists 42206,
     │                             IdDoesNotMatch 42207, InvalidSubject 42208, SchemaTooLarge 42209,
-    │                             InvalidRuleSet 42210, ContextNotEmpty 42211, InvalidAssociation 42212
+    │                             InvalidRuleSet 42210, ContextNotEmpty 42211
     ├── BadRequest 400, EmptyBody 422, TooDeep 422, MethodNotAllowed 405, NotAcceptable 406, BodyTimedOut 408,
     │   TooLarge 413, UnsupportedMediaType 415
     └── StoreFailed 50001, TimedOut 50002, NotReady 503
@@ -81,13 +80,6 @@ class SubjectModeNotFound(NotFound):
 
     def __init__(self, subject: object) -> None:
         super().__init__(f"Subject '{subject}' does not have subject-level mode configured")
-
-
-class AssociationNotFound(NotFound):
-    code = 40410
-
-    def __init__(self, resource: object) -> None:
-        super().__init__(f"No association found for resource '{resource}'")
 
 
 class DeleteOutOfOrder(RegistryError):
@@ -195,10 +187,6 @@ class ContextNotEmpty(Refused):
 
     def __init__(self, context: str) -> None:
         super().__init__(f"The specified context '{context}' is not empty.")
-
-
-class InvalidAssociation(Refused):
-    code = 42212
 
 
 class BadRequest(RegistryError):

@@ -28,11 +28,6 @@ class Resolution(msgspec.Struct, frozen=True):
     pinned: tuple[Reference, ...]
     resolved: tuple[ResolvedReference, ...]
 
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """The subjects that are referred to directly."""
-        return tuple(ref.subject for ref in self.pinned)
-
 
 class _Walk:
     """One depth-first walk over a reference graph; iterative, so that no chain is too deep for it."""
