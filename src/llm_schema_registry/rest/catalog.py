@@ -29,7 +29,7 @@ from llm_schema_registry.names import parse_context, parse_version
 from llm_schema_registry.registry import Page, VersionFilter, Visibility, config, registration, schemas, subjects
 from llm_schema_registry.rest.request import IMMUTABLE, Query, Request, Response, json_answer
 from llm_schema_registry.rest.routing import Route
-from llm_schema_registry.rest.subjects import DELETED
+from llm_schema_registry.rest.subjects import DELETED, EXAMPLE
 from llm_schema_registry.wire.confluent import level_of
 from llm_schema_registry.wire.v1 import (
     RegisterRequest,
@@ -182,6 +182,13 @@ ROUTES = (
         "v1",
         query=(Query("normalize", "boolean", False, "Whether to normalise the schema first."),),
         body=RegisterRequest,
+        example={
+            "definition": EXAMPLE["schema"],
+            "owner_team": "observatory",
+            "description": "One call of a model.",
+            "tags": ["telemetry"],
+            "compatibility_mode": "BACKWARD",
+        },
         answer=VersionV1,
         errors=_REGISTRATION_ERRORS,
     ),

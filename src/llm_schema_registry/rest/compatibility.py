@@ -11,7 +11,7 @@ from llm_schema_registry.names import parse_version
 from llm_schema_registry.registry import compatibility
 from llm_schema_registry.rest.request import Query, Request, Response, json_answer
 from llm_schema_registry.rest.routing import Route
-from llm_schema_registry.rest.subjects import NORMALIZE
+from llm_schema_registry.rest.subjects import EXAMPLE, NORMALIZE
 from llm_schema_registry.wire.confluent import (
     CompatibilityCheckResponse,
     RegisterSchemaRequest,
@@ -57,6 +57,7 @@ ROUTES = (
         "compatibility",
         query=_QUERY,
         body=RegisterSchemaRequest,
+        example=EXAMPLE,
         answer=CompatibilityCheckResponse,
         errors=(VersionNotFound, InvalidVersion, *_ERRORS),
     ),
@@ -68,6 +69,7 @@ ROUTES = (
         "compatibility",
         query=_QUERY,
         body=RegisterSchemaRequest,
+        example=EXAMPLE,
         answer=CompatibilityCheckResponse,
         errors=_ERRORS,
     ),

@@ -63,6 +63,7 @@ ROUTES = tuple(
             f"Change settings of {scope}; what is absent is kept, `null` clears.",
             "config",
             body=ConfigUpdateRequest,
+            example={"compatibility": "FULL"},
             answer=ConfigUpdateRequest,
             errors=_WRITE_ERRORS,
         ),

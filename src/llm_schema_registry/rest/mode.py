@@ -66,6 +66,7 @@ ROUTES = tuple(
             "mode",
             query=(_FORCE,),
             body=ModeUpdateRequest,
+            example={"mode": "READONLY"},
             answer=ModeBody,
             errors=_PUT_ERRORS,
         ),

@@ -53,6 +53,12 @@ PERMANENT = Query("permanent", "boolean", False, "Whether to delete for good wha
 REFERENCE_FORMAT = Query("referenceFormat", "string", "", "`qualified` adds the context to the references' subjects.")
 FIND_TAGS = Query("findTags", "string", None, "Inline tags to answer; `*` is all of them.", repeats=True)
 
+EXAMPLE = {
+    "schema": '{"type":"record","name":"InferenceEvent","fields":[{"name":"model","type":"string"}]}',
+    "metadata": {"properties": {"owner": "observatory"}},
+}
+"""A body of register, lookup and check that is worth sending."""
+
 _REGISTRATION_ERRORS: tuple[type[RegistryError], ...] = (
     IdDoesNotMatch,
     IncompatibleSchema,
@@ -241,6 +247,7 @@ ROUTES = (
         "subjects",
         query=(NORMALIZE, DELETED, FORMAT),
         body=RegisterSchemaRequest,
+        example=EXAMPLE,
         answer=SchemaBody,
         errors=(SubjectNotFound, SchemaNotFound, InvalidSchema, InvalidRuleSet, SchemaTooLarge),
     ),
@@ -294,6 +301,7 @@ ROUTES = (
             Query("force", "boolean", False, "Whether to skip the compatibility check."),
         ),
         body=RegisterSchemaRequest,
+        example=EXAMPLE,
         answer=SchemaBody,
         errors=_REGISTRATION_ERRORS,
     ),
@@ -345,6 +353,7 @@ ROUTES = (
         "Register a copy of a version with other inline tags, metadata or rules.",
         "versions",
         body=TagSchemaRequest,
+        example={"metadata": {"properties": {"owner": "sentinel"}}},
         answer=SchemaBody,
         errors=(*_MISSING, *_REGISTRATION_ERRORS),
     ),
