@@ -64,7 +64,11 @@ async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterat
             store=store,
             engines=engines,
             clock=lambda: time.time_ns() // 1_000_000,
-            policy=Policy(default_level=settings.default_compatibility, requires_owner=settings.require_owner),
+            policy=Policy(
+                default_level=settings.default_compatibility,
+                requires_owner=settings.require_owner,
+                max_schema_bytes=settings.max_schema_bytes,
+            ),
         )
         options = Options(
             max_body_bytes=settings.max_body_bytes,

@@ -66,6 +66,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Answer an incompatible schema with error_code 409, as servers before 8.0 did, not 40901."),
     ] = False
     max_body_bytes: Annotated[int, Meta(description="Largest request body, in bytes.", ge=1)] = 10 * 1024 * 1024
+    max_schema_bytes: Annotated[
+        int, Meta(description="Largest schema text, in bytes of UTF-8; a larger one is refused with 42209.", ge=1)
+    ] = 10 * 1024 * 1024
     request_timeout_seconds: Annotated[
         float, Meta(description="Longest time that one request may take, in seconds.", gt=0, le=3600)
     ] = 30.0

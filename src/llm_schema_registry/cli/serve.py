@@ -34,6 +34,7 @@ def serve(
         bool | None, typer.Option("--legacy-409-code/--no-legacy-409-code", help=describe("legacy_409_code"))
     ] = None,
     max_body_bytes: Annotated[int | None, typer.Option(help=describe("max_body_bytes"))] = None,
+    max_schema_bytes: Annotated[int | None, typer.Option(help=describe("max_schema_bytes"))] = None,
     request_timeout_seconds: Annotated[float | None, typer.Option(help=describe("request_timeout_seconds"))] = None,
     kafka_cluster: Annotated[str | None, typer.Option(help=describe("kafka_cluster"))] = None,
     registry_cluster: Annotated[str | None, typer.Option(help=describe("registry_cluster"))] = None,
