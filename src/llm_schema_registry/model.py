@@ -87,11 +87,15 @@ class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RuleKind(StrEnum):
+    """Whether a rule changes a payload or checks it."""
+
     TRANSFORM = "TRANSFORM"
     CONDITION = "CONDITION"
 
 
 class RuleMode(StrEnum):
+    """When a rule runs: between versions, or when a payload is written or read."""
+
     UPGRADE = "UPGRADE"
     DOWNGRADE = "DOWNGRADE"
     UPDOWN = "UPDOWN"

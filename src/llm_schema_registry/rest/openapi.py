@@ -5,6 +5,7 @@ Refuses to know a route that the table does not hold, and to document what no ro
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -62,6 +63,10 @@ def build_document(routes: Sequence[Route]) -> Document:
     types = {type_ for route in routes for type_ in (route.body, route.answer) if type_ not in {None, str}}
     ordered = sorted({*types, ErrorBody}, key=str)
     schemas, components = msgspec.json.schema_components(ordered, ref_template=_REF)
+    for component in components.values():
+        if "description" in component:
+            # Docstrings come with the indentation of their source until Python 3.13 strips it.
+            component["description"] = inspect.cleandoc(component["description"])
     schema_of = dict(zip(ordered, schemas, strict=True))
     paths: Document = {}
     for route in routes:
