@@ -9,7 +9,7 @@ LOCK := --universal --generate-hashes --no-annotate --no-header --upgrade -q
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test serve gen lint fix test test-fast bench lock
+.PHONY: help setup setup-test serve gen lint fix test test-fast schemathesis bench lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: setup-test ## Check and test everything; the last line is the totals
 
 test-fast: $(VENV)/.test ## Run the tests that need no other service; T=path for some of them
 	$(BIN)/pytest -q $(or $(T),tests/unit tests/api tests/conformance tests/property tests/test_house.py)
+
+schemathesis: $(VENV)/.test ## Hold every answer against openapi.yaml: 200 generated requests an operation
+	SCHEMATHESIS=long $(BIN)/pytest -q -s tests/e2e/test_schemathesis.py
 
 bench: $(VENV)/.server ## Measure reads by id and registrations beside a bare application
 	@command -v wrk >/dev/null || $(call apt_install,wrk)
