@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
 import socket
@@ -36,6 +37,16 @@ def refused(folder: Path, *flags: str, **environment: str) -> str:
     assert found.returncode == 1, found.stderr
     assert "Traceback" not in found.stderr
     return found.stderr
+
+
+def test_a_refusal_that_reads_no_body_leaves_the_connection_usable(running: ServerProcess) -> None:
+    connection = http.client.HTTPConnection(running.url.removeprefix("http://"))
+    for _ in range(300):
+        connection.request("POST", "/nowhere", b"x" * 24, {"content-type": "application/json"})
+        answer = connection.getresponse()
+        assert (answer.status, json.loads(answer.read())["error_code"]) == (404, 404)
+        assert answer.getheader("connection") is None
+    connection.close()
 
 
 def read_until(connection: socket.socket, mark: bytes) -> bytes:

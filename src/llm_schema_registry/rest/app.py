@@ -28,15 +28,13 @@ from llm_schema_registry.errors import (
 )
 from llm_schema_registry.model import ANONYMOUS, Actor
 from llm_schema_registry.registry.operation import Call
+from llm_schema_registry.rest.incoming import Incoming, RawHeaders, Receive, read_header
 from llm_schema_registry.rest.request import (
     CONFLUENT_MEDIA_TYPES,
-    RawHeaders,
-    Receive,
     Request,
     Response,
     json_answer,
     negotiate,
-    read_header,
 )
 from llm_schema_registry.rest.routing import Match, Route, Router
 from llm_schema_registry.wire.confluent import ErrorBody
@@ -79,10 +77,11 @@ class RestApp:
         method: str = scope["method"]
         headers: RawHeaders = scope["headers"]
         request_id = _request_id(headers)
+        incoming = Incoming(receive, headers, self._options.max_body_bytes, scope["http_version"])
         match: Match | None = None
         try:
             match = self._router.match(method, scope["raw_path"])
-            response = await self._answer(match, request_id, headers, scope["query_string"], receive)
+            response = await self._answer(match, request_id, headers, scope["query_string"], incoming)
         except asyncio.CancelledError:
             raise
         except RegistryError as error:
@@ -94,11 +93,12 @@ class RestApp:
             self._log.error("unhandled", request_id=request_id, exc_info=error)
             response = _error_answer(500, 500, "Internal Server Error")
         _complete(response, method, request_id, headers, match)
+        await incoming.linger()
         await _send(response, send, with_body=method != "HEAD")
         self._tell(method, match, response.status, time.perf_counter() - started, request_id)
 
     async def _answer(
-        self, match: Match, request_id: str, headers: RawHeaders, query_string: bytes, receive: Receive
+        self, match: Match, request_id: str, headers: RawHeaders, query_string: bytes, incoming: Incoming
     ) -> Response:
         produced = match.route.media_types or CONFLUENT_MEDIA_TYPES
         media_type = negotiate(read_header(headers, "accept"), produced)
@@ -111,15 +111,14 @@ class RestApp:
             declared=match.route.query,
             headers=headers,
             query_string=query_string,
-            receive=receive,
-            max_body_bytes=self._options.max_body_bytes,
+            incoming=incoming,
         )
         seconds = self._options.request_timeout_seconds
         try:
             async with asyncio.timeout(seconds):
                 response = await match.route.handler(request)
         except TimeoutError as error:
-            if request.is_receiving:
+            if incoming.is_awaited:
                 raise BodyTimedOut(f"The body did not arrive within {seconds:g} seconds") from None
             raise TimedOut(f"The request took longer than {seconds:g} seconds") from error
         if response.body and response.media_type is None:

@@ -5,13 +5,11 @@ Refuses to know routes' meanings, and to let an unbounded, undecodable or over-d
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -21,18 +19,15 @@ from llm_schema_registry.errors import (
     EmptyBody,
     RouteNotFound,
     TooDeep,
-    TooLarge,
     UnsupportedMediaType,
 )
 from llm_schema_registry.model import Subject
 from llm_schema_registry.names import parse_subject
 from llm_schema_registry.registry import Page
 from llm_schema_registry.registry.operation import Call
+from llm_schema_registry.rest.incoming import Incoming, RawHeaders, read_header
 
 T = TypeVar("T")
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-RawHeaders = Iterable[tuple[bytes, bytes]]
 
 CONFLUENT_MEDIA_TYPES = (
     "application/vnd.schemaregistry.v1+json",
@@ -47,10 +42,6 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 MAX_INTEGER = 2**31 - 1
 MAX_DEPTH = 100
 MAX_QUERY_FIELDS = 1000
-
-LINGER_BYTES = 64 * 1024 * 1024
-LINGER_SECONDS = 2.0
-"""How much of a body that is too large is read and dropped before it is refused, and for how long."""
 
 _CONSUMED = frozenset({*CONFLUENT_MEDIA_TYPES, "application/octet-stream"})
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
@@ -117,21 +108,18 @@ def empty_answer(status: int = 204) -> Response:
 class Request:
     """One request, matched to its route. Parameters are decoded; the body is read when it is asked for.
 
-    `context` is the one of a `/contexts/{context}/` prefix, otherwise the default one. `is_receiving` tells whether
-    the client is still sending its body.
+    `context` is the one of a `/contexts/{context}/` prefix, otherwise the default one.
     """
 
     __slots__ = (
         "_declared",
         "_headers",
-        "_max_body_bytes",
+        "_incoming",
         "_path_values",
         "_query",
         "_query_string",
-        "_receive",
         "call",
         "context",
-        "is_receiving",
     )
 
     def __init__(
@@ -143,8 +131,7 @@ class Request:
         declared: Sequence[Query],
         headers: RawHeaders,
         query_string: bytes,
-        receive: Receive,
-        max_body_bytes: int,
+        incoming: Incoming,
     ) -> None:
         self.call = call
         self.context = context
@@ -153,9 +140,7 @@ class Request:
         self._headers = headers
         self._query_string = query_string
         self._query: dict[str, list[str]] | None = None
-        self._receive = receive
-        self._max_body_bytes = max_body_bytes
-        self.is_receiving = False
+        self._incoming = incoming
 
     def path(self, name: str) -> str:
         """Return a path parameter, decoded once."""
@@ -227,10 +212,7 @@ class Request:
         Raises UnsupportedMediaType, TooLarge, TooDeep, EmptyBody (no body, or `null`) and BadRequest naming the place.
         """
         self._check_content()
-        self.is_receiving = True
-        content = await self._read()
-        self.is_receiving = False
-        return decode_body(content, type_)
+        return decode_body(await self._incoming.read(), type_)
 
     @property
     def _queries(self) -> dict[str, list[str]]:
@@ -254,45 +236,6 @@ class Request:
             media_type = content_type.partition(";")[0].strip().lower()
             if media_type and media_type not in _CONSUMED:
                 raise UnsupportedMediaType
-
-    async def _read(self) -> bytes:
-        announced = self.header("content-length")
-        if announced is not None and announced.isdigit() and int(announced[:20]) > self._max_body_bytes:
-            await self._refuse_large(0)
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise BadRequest("The connection ended before the body did")
-            chunk: bytes = message.get("body", b"")
-            size += len(chunk)
-            if size > self._max_body_bytes:
-                chunks.clear()
-                await self._refuse_large(size)
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return b"".join(chunks)
-
-    async def _refuse_large(self, size: int) -> NoReturn:
-        """Raise TooLarge, after a look at what follows: a client that writes before it reads would see the connection
-        break instead of the refusal. One that asked whether to send anything is told at once."""
-        if self.header("expect") is None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LINGER_SECONDS):
-                    while size <= self._max_body_bytes + LINGER_BYTES:
-                        message = await self._receive()
-                        size += len(message.get("body", b""))
-                        if not message.get("more_body", False):
-                            break
-        raise TooLarge(f"The body is larger than {self._max_body_bytes} bytes")
-
-
-def read_header(headers: RawHeaders, name: str) -> str | None:
-    """Return a header by its lower-case name, several joined by commas; None when it was not sent."""
-    wanted = name.encode()
-    values = [value.decode("latin-1") for key, value in headers if key == wanted]
-    return ", ".join(values) if values else None
 
 
 def parse_query(query_string: bytes) -> dict[str, list[str]]:
