@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
@@ -101,6 +102,13 @@ async def _run(settings: Settings) -> None:
             server.stop()  # type: ignore[no-untyped-call]  # granian leaves this method untyped
             loop.call_later(STOP_SECONDS, serving.cancel)
 
+        def tell(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            error = context.get("exception")
+            # Granian reports the end of its serving also to a future that was cancelled meanwhile.
+            if not (serving.cancelled() and isinstance(error, asyncio.InvalidStateError)):
+                log.error("unhandled", reason=context["message"], exc_info=error)
+
+        loop.set_exception_handler(tell)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
         try:
