@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 apt_install = { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
-LOCK := --universal --generate-hashes --no-annotate --no-header --upgrade -q
+LOCK := --universal --generate-hashes --no-annotate --no-header --no-strip-extras --upgrade -q
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
