@@ -11,10 +11,13 @@ from pathlib import Path
 
 from llm_schema_registry import errors, model
 from llm_schema_registry.formats import FORMATS
+from llm_schema_registry.formats.base import breaks
+from llm_schema_registry.model import CompatibilityPolicy
 from llm_schema_registry.settings import FIELDS, PREFIX, describe
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTICE = "<!-- Written by `make gen`; edit the code instead. -->"
+_POLICIES = (CompatibilityPolicy.STRICT, CompatibilityPolicy.LENIENT, CompatibilityPolicy.SOUND)
 
 
 def render() -> Mapping[Path, str]:
@@ -65,14 +68,13 @@ def _kinds() -> str:
         rows = [
             (
                 f"`{kind.id}`",
-                "breaks" if kind.breaks else "fine",
-                "breaks" if kind.breaks_lenient else "fine",
+                *("breaks" if breaks(kind, policy) else "fine" for policy in _POLICIES),
                 kind.wording.replace("{path}", "PATH").replace("{info}", "INFO"),
                 kind.remedy,
             )
             for kind in fmt.kinds.values()
         ]
-        parts.append([f"## {fmt.schema_type}", "", *_table(("Kind", "STRICT", "LENIENT", "Says", "Remedy"), rows)])
+        parts.append([f"## {fmt.schema_type}", "", *_table(("Kind", *_POLICIES, "Says", "Remedy"), rows)])
     intro = "What a comparison of a reader with a writer can find, and whether it breaks compatibility."
     return _page("Kinds of differences", intro, *parts)
 

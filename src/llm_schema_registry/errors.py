@@ -9,7 +9,7 @@
     ├── Refused                   InvalidSchema 42201, InvalidVersion 42202, InvalidCompatibility 42203,
     │                             InvalidMode 42204, OperationNotPermitted 42205, ReferenceExists 42206,
     │                             IdDoesNotMatch 42207, InvalidSubject 42208, SchemaTooLarge 42209,
-    │                             InvalidRuleSet 42210, ContextNotEmpty 42211
+    │                             InvalidRuleSet 42210, ContextNotEmpty 42211, TooComplex 42212
     ├── BadRequest 400, EmptyBody 422, TooDeep 422, MethodNotAllowed 405, NotAcceptable 406, BodyTimedOut 408,
     │   TooLarge 413, UnsupportedMediaType 415
     └── StoreFailed 50001, TimedOut 50002, NotReady 503
@@ -187,6 +187,16 @@ class ContextNotEmpty(Refused):
 
     def __init__(self, context: str) -> None:
         super().__init__(f"The specified context '{context}' is not empty.")
+
+
+class TooComplex(Refused):
+    """Comparing two schemas took more time than it may; `report` is what was decided until then, if anything."""
+
+    code = 42212
+
+    def __init__(self, message: str, report: Report | None = None) -> None:
+        self.report = report
+        super().__init__(message)
 
 
 class BadRequest(RegistryError):

@@ -32,11 +32,15 @@ class CompatibilityLevel(StrEnum):
 
 
 class CompatibilityPolicy(StrEnum):
-    """How strictly a difference is judged. LENIENT loosens JSON Schema only; LOGICAL adds checks."""
+    """How a difference is judged. STRICT, LENIENT and LOGICAL are Confluent's: LENIENT loosens JSON Schema only,
+    LOGICAL adds the checks of tables to those of STRICT. SOUND is the truth about data: compatible means that nothing
+    valid under the writer can fail, or change its meaning, under the reader.
+    """
 
     STRICT = "STRICT"
     LENIENT = "LENIENT"
     LOGICAL = "LOGICAL"
+    SOUND = "SOUND"
 
 
 class Mode(StrEnum):
@@ -231,28 +235,92 @@ class Difference(msgspec.Struct, frozen=True):
     """A fact found by comparing reader and writer. `kind` is a row of the format's kinds table.
 
     `path` is written in the format's own path syntax (compatibility-rules 1.8); `info` is what the kind's wording
-    adds (a field name, the missing symbols, two type names).
+    adds (a field name, the missing symbols, two type names). `sample` is a document or value that is valid for the
+    writer, as JSON text, and `outcome` what the reader makes of it; both are empty when none is known.
     """
 
     kind: str
     path: str
     info: str = ""
+    sample: str = ""
+    outcome: str = ""
+
+
+class Severity(StrEnum):
+    """What a finding means under the policy in force: it refuses the schema, it harms data unrefused, or neither."""
+
+    BREAKING = "breaking"
+    HAZARD = "hazard"
+    INFO = "info"
+
+
+class Direction(StrEnum):
+    """Which side reads: the candidate reads earlier data (BACKWARD), or an earlier version reads the candidate's."""
+
+    BACKWARD = "BACKWARD"
+    FORWARD = "FORWARD"
+
+
+class Place(msgspec.Struct, frozen=True, order=True):
+    """A position in a schema's text; both count from 1, columns in characters."""
+
+    line: int
+    column: int
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """What a person needs to understand and mend a difference.
+
+    The paths lead into the texts of the two schemas: JSON Pointers (RFC 6901; empty is the root), or for a language
+    that is not JSON the dotted names of messages and fields. A path is None where that side has no such place.
+    `before` is what stands in the writer there, `after` in the reader; empty for nothing.
+    """
+
+    reader_path: str | None
+    writer_path: str | None
+    before: str
+    after: str
+    explanation: str
+    remedy: str
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A difference together with its judgement under the policy that was asked."""
+    """A difference from one earlier version, with its judgement under the policy that was asked.
+
+    `message` is Confluent's one-line string; `version` is the earlier version's number, 0 for a file.
+    """
 
     difference: Difference
-    breaks: bool
+    severity: Severity
+    direction: Direction
+    version: int
+    detail: Detail
     message: str
+    reader_place: Place | None = None
+    writer_place: Place | None = None
+
+    @property
+    def breaks(self) -> bool:
+        """Whether this finding alone makes the schema incompatible."""
+        return self.severity is Severity.BREAKING
 
 
 class Report(msgspec.Struct, frozen=True):
-    """The answer to "may I register this?". `messages` are Confluent's strings, tail included."""
+    """The answer to "may I register this?".
+
+    `messages` are Confluent's strings, tail included. `findings` are in the order of comparison, each version's
+    breaking ones and hazards, and for a thorough report everything else that differs. `compared` are the versions that
+    were looked at, in that order; a transitive check ends with the first that fails. `are_hazards_complete` is false
+    when the time for a pair ended before all its hazards were looked for.
+    """
 
     is_compatible: bool
     messages: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    compared: tuple[int, ...] = ()
+    level: CompatibilityLevel = CompatibilityLevel.NONE
+    policy: CompatibilityPolicy = CompatibilityPolicy.STRICT
+    are_hazards_complete: bool = True
 
 
 class Actor(msgspec.Struct, frozen=True):

@@ -67,6 +67,8 @@ async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterat
             clock=lambda: time.time_ns() // 1_000_000,
             policy=Policy(
                 default_level=settings.default_compatibility,
+                default_policy=settings.default_compatibility_policy,
+                compare_seconds=settings.comparison_milliseconds / 1000,
                 requires_owner=settings.require_owner,
                 max_schema_bytes=settings.max_schema_bytes,
             ),

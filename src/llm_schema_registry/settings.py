@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 from msgspec import Meta
 
-from llm_schema_registry.model import CompatibilityLevel
+from llm_schema_registry.model import CompatibilityLevel, CompatibilityPolicy
 
 PREFIX = "SCHEMA_REGISTRY_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -54,6 +54,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         CompatibilityLevel,
         Meta(description="Compatibility level where none is set for a subject, its context or the top level."),
     ] = CompatibilityLevel.BACKWARD
+    default_compatibility_policy: Annotated[
+        CompatibilityPolicy,
+        Meta(
+            description="How differences are judged where nothing is set: STRICT, LENIENT and LOGICAL as Confluent "
+            "does, SOUND by what happens to data."
+        ),
+    ] = CompatibilityPolicy.STRICT
+    comparison_milliseconds: Annotated[
+        float,
+        Meta(description="CPU time that each direction of comparing two schemas may take; more is refused.", gt=0),
+    ] = 100.0
     require_owner: Annotated[bool, Meta(description="Refuse to register a schema whose metadata names no owner.")] = (
         False
     )

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from llm_schema_registry.model import CompatibilityLevel
+from llm_schema_registry.model import CompatibilityLevel, CompatibilityPolicy
 from llm_schema_registry.settings import CONFIG_VARIABLE, SettingsError, describe, load_settings
 
 
@@ -28,6 +28,11 @@ def serve(
         CompatibilityLevel | None,
         typer.Option(help=describe("default_compatibility"), case_sensitive=False),
     ] = None,
+    default_compatibility_policy: Annotated[
+        CompatibilityPolicy | None,
+        typer.Option(help=describe("default_compatibility_policy"), case_sensitive=False),
+    ] = None,
+    comparison_milliseconds: Annotated[float | None, typer.Option(help=describe("comparison_milliseconds"))] = None,
     require_owner: Annotated[bool | None, typer.Option(help=describe("require_owner"))] = None,
     avro_rules: Annotated[str | None, typer.Option(help=describe("avro_rules"))] = None,
     legacy_409_code: Annotated[

@@ -6,30 +6,70 @@ Refuses to know any concrete format, where schemas are stored, or which compatib
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
-from llm_schema_registry.model import CompatibilityPolicy, Difference, EntityTags
+from llm_schema_registry.errors import TooComplex
+from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, EntityTags, Place
 
 _PLACEHOLDER = re.compile(r"\{(reader|writer|info|path)\}")
+
+
+NATIVE = frozenset({CompatibilityPolicy.STRICT, CompatibilityPolicy.LENIENT, CompatibilityPolicy.LOGICAL})
+"""The policies that judge as Confluent does; LOGICAL judges natively like STRICT."""
+
+EVERY_POLICY = frozenset(CompatibilityPolicy)
+SOUND_ONLY = frozenset({CompatibilityPolicy.SOUND})
+NEVER: frozenset[CompatibilityPolicy] = frozenset()
 
 
 class Kind(msgspec.Struct, frozen=True):
     """A row of a kinds table: one kind of difference between reader and writer.
 
-    `id` is stable and never renamed. `breaks` is the judgement under STRICT, `breaks_lenient` under LENIENT.
-    `wording` is our sentence, with the placeholders `{path}`, `{info}`, `{reader}` and `{writer}` filled by
-    `sentence`, never by a format string (a `%` or `{` in a user's name must not matter). `remedy` says what the
-    author can do about a breaking difference; it is empty for kinds that never break.
+    `id` is stable and never renamed. `breaks_under` are the policies under which it refuses a schema; one that only
+    SOUND refuses is a hazard under the others. `wording` is our sentence, with the placeholders `{path}`, `{info}`,
+    `{reader}` and `{writer}` filled by `sentence`, never by a format string (a `%` or `{` in a user's name must not
+    matter). `remedy` says what the author can do about a breaking difference; it is empty for kinds that never break.
     """
 
     id: str
-    breaks: bool
-    breaks_lenient: bool
+    breaks_under: frozenset[CompatibilityPolicy]
     wording: str
     remedy: str = ""
+
+
+class Budget:
+    """The CPU time of the calling thread that one comparison may take. Made and spent in one thread."""
+
+    __slots__ = ("_ends_at", "_seconds", "_steps")
+
+    # Between two looks at the clock; a step takes at most some microseconds.
+    _STEPS_PER_LOOK = 256
+
+    def __init__(self, seconds: float) -> None:
+        """Begin to count now."""
+        self._seconds = seconds
+        self._ends_at = time.thread_time() + seconds
+        self._steps = 0
+
+    @property
+    def seconds_left(self) -> float:
+        """CPU seconds until `spend` refuses; negative afterwards."""
+        return self._ends_at - time.thread_time()
+
+    def spend(self, steps: int = 1) -> None:
+        """Count work of about a microsecond a step. Raises TooComplex once the time is used up."""
+        self._steps += steps
+        if self._steps >= self._STEPS_PER_LOOK:
+            self._steps = 0
+            if self.seconds_left < 0:
+                raise TooComplex(
+                    f"The two schemas are too complex to compare: more than {self._seconds * 1000:.0f} ms of CPU time. "
+                    "Split the schema, or make combinations and circles of references smaller"
+                )
 
 
 class ResolvedReference(msgspec.Struct, frozen=True):
@@ -106,7 +146,7 @@ class Format(Protocol):
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
-        """Every kind of difference that `diff` can emit, by id."""
+        """Every kind of difference that `diff` and `hazards` can emit, by id."""
 
     def parse(self, text: str, references: Sequence[ResolvedReference] = (), *, is_new: bool = True) -> Parsed:
         """Understand a schema or raise InvalidSchema naming the place and the mend.
@@ -115,18 +155,31 @@ class Format(Protocol):
         first wins. `is_new=False` drops the checks that apply to new schemas only (compatibility-rules 2.8).
         """
 
-    def diff(self, reader: Parsed, writer: Parsed, policy: CompatibilityPolicy) -> Sequence[Difference]:
+    def diff(self, reader: Parsed, writer: Parsed, policy: CompatibilityPolicy, budget: Budget) -> Sequence[Difference]:
         """Return all differences found when `reader` reads data of `writer`, allowed ones included, in the order of
-        compatibility-rules. The policy matters only where a verdict on a part steers the comparison (JSON unions).
+        compatibility-rules: the answer of Confluent's engines. The policy, one of NATIVE, matters only where a verdict
+        on a part steers the comparison (JSON unions). Raises TooComplex.
         """
+
+    def hazards(self, reader: Parsed, writer: Parsed, budget: Budget) -> Sequence[Difference]:
+        """Return every way known in which something valid under `writer` fails, or changes its meaning, when `reader`
+        reads it: the answer of data. What `diff` finds and SOUND refuses by its kind is not repeated. If neither finds
+        anything that SOUND refuses, that is a proof; what cannot be proved is a difference itself. Raises TooComplex.
+        """
+
+    def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
+        """Say where a difference between these two stands in their texts, what stood there, and how to mend it."""
+
+    def locate(self, text: str, paths: Collection[str]) -> Mapping[str, Place]:
+        """Find the places of `Detail` paths in a text that `parse` takes; paths not found are left out."""
 
     def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
         """Return the one-line pseudo-object of compatibility-rules 1.8 for a difference."""
 
 
 def breaks(kind: Kind, policy: CompatibilityPolicy) -> bool:
-    """Whether a kind of difference breaks compatibility under a policy (LOGICAL judges natively like STRICT)."""
-    return kind.breaks_lenient if policy is CompatibilityPolicy.LENIENT else kind.breaks
+    """Whether a kind of difference breaks compatibility under a policy."""
+    return policy in kind.breaks_under
 
 
 def sentence(kind: Kind, difference: Difference, reader_name: str, writer_name: str) -> str:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+import msgspec
+
 from llm_schema_registry import compatibility, telemetry
+from llm_schema_registry.compatibility import MAX_FINDINGS, Judge, Side
 from llm_schema_registry.contracts.merge import property_of
-from llm_schema_registry.errors import InvalidSchema, VersionNotFound
+from llm_schema_registry.errors import InvalidSchema, TooComplex, VersionNotFound
 from llm_schema_registry.formats import get_format
 from llm_schema_registry.model import (
     LATEST,
@@ -52,7 +55,7 @@ async def check(
     if version is not None:
         metadata = candidate.content(config, only).metadata
         compared = () if only is None or not _is_in_group(only, metadata, config) else (only,)
-        report = await judge(call, reader, candidate, config, compared, only)
+        report = await compare_all(call, reader, candidate, config, compared, only)
     else:
         latest = await reader.find_version(subject, LATEST)
         report = await gate(call, reader, subject, candidate, config, latest)
@@ -66,44 +69,46 @@ async def gate(
     """Compare a candidate with the versions that its subject's level names (compatibility-rules 1.1, 1.6)."""
     level = config.compatibility_level
     if latest is None or level is CompatibilityLevel.NONE:
-        return await judge(call, reader, candidate, config, (), latest)
+        return await compare_all(call, reader, candidate, config, (), latest)
     metadata = candidate.content(config, latest).metadata
     if level not in compatibility.TRANSITIVE and not config.compatibility_group:
-        return await judge(call, reader, candidate, config, (latest,), latest)
+        return await compare_all(call, reader, candidate, config, (latest,), latest)
+    report = Report(is_compatible=True)
     async for batch in _batches(reader, subject, config, metadata):
-        report = await judge(call, reader, candidate, config, batch, latest)
+        report = join_reports(report, await compare_all(call, reader, candidate, config, batch, latest))
         if not report.is_compatible:
             return report
-    return await judge(call, reader, candidate, config, (), latest)
+    return join_reports(report, await compare_all(call, reader, candidate, config, (), latest))
 
 
-async def judge(
+async def compare_all(
     call: Call,
     reader: Reader,
     candidate: Candidate,
     config: Config,
     versions: Sequence[Version],
     latest: Version | None,
+    *,
+    is_thorough: bool = False,
 ) -> Report:
     """Compare with the given versions in their order and stop at the first that fails; then the reserved fields.
 
-    `latest` is the version that `validateFields` looks at. The report holds the findings of the last comparison.
+    `latest` is the version that `validateFields` looks at. Raises TooComplex with the report until then.
     """
-    level = config.compatibility_level or call.policy.default_level
-    policy = config.compatibility_policy or CompatibilityPolicy.STRICT
+    judge = judge_of(call, config, is_thorough=is_thorough)
     fmt = get_format(call.engines.formats, candidate.schema_type)
-    report = Report(is_compatible=True)
+    side = Side(candidate.schema_type, candidate.submission.text, candidate.parsed)
+    report = Report(is_compatible=True, level=judge.level, policy=judge.policy)
     for version in versions:
-        content = version.schema.content
         try:
-            parsed = await parse_stored(call, reader, version)
+            previous = await side_of(call, reader, version)
+            report = join_reports(report, await call.engines.run(judge.compare, fmt, side, previous))
         except InvalidSchema as error:
             reason = f"Version {version.version} cannot be compared: {error}"
             message = f'{{errorType:"UNREADABLE_VERSION", description:"{reason}"}}'
-            report = Report(is_compatible=False, messages=(message,))
-            break
-        previous = compatibility.Previous(version.version, content.schema_type, content.text, parsed)
-        report = await call.engines.run(compatibility.compare, level, policy, fmt, candidate.parsed, previous)
+            report = msgspec.structs.replace(report, is_compatible=False, messages=(message,))
+        except TooComplex as error:
+            raise TooComplex(str(error), join_reports(report, error.report)) from None
         if not report.is_compatible:
             break
     messages = list(report.messages)
@@ -112,8 +117,8 @@ async def judge(
         previously = _reserved(latest.schema.content.metadata if latest else None)
         messages += compatibility.reserved_field_problems(candidate.parsed, _reserved(metadata), previously)
     if messages:
-        messages.append(compatibility.tail(level, validates_fields=bool(config.validate_fields)))
-    return Report(is_compatible=not messages, messages=tuple(messages), findings=report.findings)
+        messages.append(compatibility.tail(judge.level, validates_fields=bool(config.validate_fields)))
+    return msgspec.structs.replace(report, is_compatible=not messages, messages=tuple(messages))
 
 
 async def are_compatible(
@@ -125,16 +130,39 @@ async def are_compatible(
     policy: CompatibilityPolicy | None,
 ) -> bool:
     """Whether a stored version is compatible with an earlier one at a level; other settings do not count."""
-    content = earlier.schema.content
-    candidate = await parse_stored(call, reader, version)
-    previous = compatibility.Previous(
-        earlier.version, content.schema_type, content.text, await parse_stored(call, reader, earlier)
-    )
+    judge = judge_of(call, Config(compatibility_level=level, compatibility_policy=policy))
     fmt = get_format(call.engines.formats, version.schema.content.schema_type)
-    report = await call.engines.run(
-        compatibility.compare, level, policy or CompatibilityPolicy.STRICT, fmt, candidate, previous
-    )
+    candidate, previous = await side_of(call, reader, version), await side_of(call, reader, earlier)
+    report = await call.engines.run(judge.compare, fmt, candidate, previous)
     return report.is_compatible
+
+
+def judge_of(call: Call, config: Config, *, is_thorough: bool = False) -> Judge:
+    """Return the judge that settings ask for."""
+    return Judge(
+        level=config.compatibility_level or call.policy.default_level,
+        policy=config.compatibility_policy or call.policy.default_policy,
+        budget_seconds=call.policy.compare_seconds,
+        is_thorough=is_thorough,
+    )
+
+
+async def side_of(call: Call, reader: Reader, version: Version) -> Side:
+    """Return a stored version as a side of a comparison. Raises InvalidSchema when today's rules refuse it."""
+    content = version.schema.content
+    return Side(content.schema_type, content.text, await parse_stored(call, reader, version), version.version)
+
+
+def join_reports(report: Report, further: Report | None) -> Report:
+    """Return what two comparisons of one candidate found, one after the other; the later one has the last word."""
+    if further is None:
+        return report
+    return msgspec.structs.replace(
+        further,
+        findings=(*report.findings, *further.findings)[:MAX_FINDINGS],
+        compared=(*report.compared, *further.compared),
+        are_hazards_complete=report.are_hazards_complete and further.are_hazards_complete,
+    )
 
 
 async def _batches(

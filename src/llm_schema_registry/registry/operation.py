@@ -14,6 +14,7 @@ from llm_schema_registry.model import (
     ANONYMOUS,
     Actor,
     CompatibilityLevel,
+    CompatibilityPolicy,
     Event,
     EventType,
     Subject,
@@ -39,6 +40,8 @@ class Policy:
     """What the server was told once, at start."""
 
     default_level: CompatibilityLevel = CompatibilityLevel.BACKWARD
+    default_policy: CompatibilityPolicy = CompatibilityPolicy.STRICT
+    compare_seconds: float = 0.1
     requires_owner: bool = False
     max_schema_bytes: int = 10 * 1024 * 1024
 

@@ -4,10 +4,10 @@ import pytest
 
 from llm_schema_registry.errors import InvalidSchema
 from llm_schema_registry.formats import FORMATS, get_format
-from llm_schema_registry.formats.base import Kind, breaks, sentence
+from llm_schema_registry.formats.base import NATIVE, Kind, breaks, sentence
 from llm_schema_registry.model import CompatibilityPolicy, Difference
 
-KIND = Kind("K", breaks=True, breaks_lenient=False, wording="{reader} at {path} lacks {info} of {writer}")
+KIND = Kind("K", NATIVE - {CompatibilityPolicy.LENIENT}, "{reader} at {path} lacks {info} of {writer}")
 
 
 def test_a_wording_is_filled() -> None:
@@ -23,6 +23,7 @@ def test_a_policy_picks_the_column() -> None:
     assert breaks(KIND, CompatibilityPolicy.STRICT)
     assert breaks(KIND, CompatibilityPolicy.LOGICAL)
     assert not breaks(KIND, CompatibilityPolicy.LENIENT)
+    assert not breaks(KIND, CompatibilityPolicy.SOUND)
 
 
 def test_an_unknown_schema_type_names_the_known_ones() -> None:
@@ -33,4 +34,4 @@ def test_an_unknown_schema_type_names_the_known_ones() -> None:
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_every_breaking_kind_has_a_remedy(name: str) -> None:
     for kind in FORMATS[name].kinds.values():
-        assert not kind.breaks or kind.remedy, kind.id
+        assert not kind.breaks_under or kind.remedy, kind.id

@@ -8,17 +8,15 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TypeAlias
 
-from llm_schema_registry.errors import InvalidSchema
 from llm_schema_registry.formats.avro import kinds
 from llm_schema_registry.formats.avro.parse import NamedType
 from llm_schema_registry.formats.avro.tree import Array, Enum, Field, Fixed, Map, Primitive, Record, Type, Union
+from llm_schema_registry.formats.base import Budget
 from llm_schema_registry.model import Difference
 
 # A pair keeps at most so many findings: the pairs below it may repeat theirs, which doubles with every level.
 MAX_FINDINGS = 1_000
-# A record of 1,000 fields takes some 1,000 steps, a union of 200 records of 20 fields against its like some 45,000. A
-# step takes some microseconds, and at most as many bytes as a difference has.
-MAX_STEPS = 500_000
+# A record of 1,000 fields takes some 1,000 steps, a union of 200 records of 20 fields against its like some 45,000.
 
 _PROMOTIONS = {
     "long": frozenset({"int"}),
@@ -38,14 +36,14 @@ class _AmbiguousAliases(Exception):
     """Two fields of the writer fit one of the reader: the whole answer is this one difference (rules 2.4)."""
 
 
-def compare(reader: Type, writer: Type) -> Findings:
+def compare(reader: Type, writer: Type, budget: Budget) -> Findings:
     """Return all differences in the order of the rules.
 
     Schemas may refer to themselves and to each other to any depth, so the pairs in progress are on a stack of our own.
-    Raises InvalidSchema when a pair of schemas would take too long to compare.
+    Raises TooComplex.
     """
     try:
-        return _Comparer().run((reader, writer, ""))
+        return _Comparer(budget).run((reader, writer, ""))
     except _AmbiguousAliases as ambiguous:
         return list(ambiguous.args)
 
@@ -53,9 +51,9 @@ def compare(reader: Type, writer: Type) -> Findings:
 class _Comparer:
     """One comparison of two schemas, with the memo of rules 2.6."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
         self._found: dict[tuple[int, int], Findings] = {}
-        self._steps = 0
+        self._budget = budget
 
     def run(self, asked: Pair) -> Findings:
         """Drive the comparisons. A pair met again answers what it found at first, nothing while it is in progress."""
@@ -181,12 +179,7 @@ class _Comparer:
 
     def _spend(self, parts: int, path: str) -> None:
         """Count the work, and the memory that paths take: those of schemas that refer in circles grow long."""
-        self._steps += parts * (1 + len(path) // 200)
-        if self._steps > MAX_STEPS:
-            raise InvalidSchema(
-                f"The two schemas would take more than {MAX_STEPS} steps to compare; "
-                "split them, or let fewer types refer to each other in circles"
-            )
+        self._budget.spend(parts * (1 + len(path) // 200))
 
 
 def _is_read_plainly(reader: Type, writer: Type) -> bool:

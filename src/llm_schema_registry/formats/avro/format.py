@@ -6,7 +6,7 @@ Refuses to own any rule itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
 from llm_schema_registry.errors import InvalidSchema
@@ -17,8 +17,8 @@ from llm_schema_registry.formats.avro.kinds import KINDS
 from llm_schema_registry.formats.avro.parse import AvroRules, Reader
 from llm_schema_registry.formats.avro.render import Renderer, merge_tags
 from llm_schema_registry.formats.avro.tree import Record, Type
-from llm_schema_registry.formats.base import Kind, Parsed, ResolvedReference, sentence
-from llm_schema_registry.model import CompatibilityPolicy, Difference, EntityTags
+from llm_schema_registry.formats.base import Budget, Kind, Parsed, ResolvedReference, sentence
+from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, EntityTags, Place
 
 SCHEMA_TYPE = "AVRO"
 MEDIA_TYPES = ("application/vnd.apache.avro+json", "application/avro+json")
@@ -92,9 +92,21 @@ class AvroFormat:
             check_defaults(reader.defaults, self._rules)
         return AvroSchema(root, frozenset(reader.types), referenced)
 
-    def diff(self, reader: Parsed, writer: Parsed, policy: CompatibilityPolicy) -> Sequence[Difference]:
+    def diff(self, reader: Parsed, writer: Parsed, policy: CompatibilityPolicy, budget: Budget) -> Sequence[Difference]:
         # One verdict under every policy (compatibility-rules 1.4).
-        return compare(cast("AvroSchema", reader).root, cast("AvroSchema", writer).root)
+        return compare(cast("AvroSchema", reader).root, cast("AvroSchema", writer).root, budget)
+
+    def hazards(self, reader: Parsed, writer: Parsed, budget: Budget) -> Sequence[Difference]:
+        return ()
+
+    def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
+        kind = KINDS[difference.kind]
+        return Detail(
+            difference.path, difference.path, "", "", sentence(kind, difference, "reader", "writer"), kind.remedy
+        )
+
+    def locate(self, text: str, paths: Collection[str]) -> Mapping[str, Place]:
+        return {}
 
     def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
         description = sentence(KINDS[difference.kind], difference, reader_name, writer_name)

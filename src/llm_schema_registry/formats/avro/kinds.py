@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from llm_schema_registry.formats.base import Kind
+from llm_schema_registry.formats.base import EVERY_POLICY, Kind
 
 NAME_MISMATCH = "NAME_MISMATCH"
 FIXED_SIZE_MISMATCH = "FIXED_SIZE_MISMATCH"
@@ -21,7 +21,7 @@ AMBIGUOUS_FIELD_ALIASES = "AMBIGUOUS_FIELD_ALIASES"
 
 def _breaking(kind: str, wording: str, remedy: str) -> Kind:
     """Every kind breaks, under every policy (compatibility-rules 1.4 and 2.7)."""
-    return Kind(id=kind, breaks=True, breaks_lenient=True, wording=wording, remedy=remedy)
+    return Kind(kind, EVERY_POLICY, wording, remedy)
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llm_schema_registry.errors import InvalidSchema
+from llm_schema_registry.formats.base import Budget
 from llm_schema_registry.formats.json_schema.combined import compare_combined
 from llm_schema_registry.formats.json_schema.content import compare_arrays, compare_objects
 from llm_schema_registry.formats.json_schema.loader import Loader
@@ -20,27 +20,25 @@ from llm_schema_registry.formats.json_schema.scalar import clip, compare_scalars
 from llm_schema_registry.formats.json_schema.walk import Asking, Walk
 from llm_schema_registry.model import CompatibilityPolicy, Difference
 
-MAX_STEPS = 500_000
 
-
-def diff(reader: JsonSchema, writer: JsonSchema, policy: CompatibilityPolicy) -> list[Difference]:
+def diff(reader: JsonSchema, writer: JsonSchema, policy: CompatibilityPolicy, budget: Budget) -> list[Difference]:
     """Return what differs when `reader` reads data of `writer`, in the order of compatibility-rules 3.12.
 
-    Raises InvalidSchema when comparing would take more than MAX_STEPS steps.
+    Raises TooComplex.
     """
     original = Loader(writer.resources).root
     update = Loader(reader.resources).root
-    return Comparison(policy).run(original, update).differences()
+    return Comparison(policy, budget).run(original, update).differences()
 
 
 class Comparison:
     """One run over two schemas under one policy, which also steers the comparison (rules 1.4)."""
 
-    def __init__(self, policy: CompatibilityPolicy) -> None:
+    def __init__(self, policy: CompatibilityPolicy, budget: Budget) -> None:
         """Begin with nothing known."""
         self.policy = policy
         self.patterns = Patterns()
-        self._steps = 0
+        self.spend = budget.spend
         self._memo: dict[tuple[int, int], Outcome] = {}
         self._in_progress: set[tuple[int, int]] = set()
         self._known: dict[tuple[int, int], Outcome] = {}
@@ -56,15 +54,6 @@ class Comparison:
                 return outcome
             self._known |= incompatible
             self._memo.clear()
-
-    def spend(self, steps: int) -> None:
-        """Count work. Raises InvalidSchema beyond MAX_STEPS."""
-        self._steps += steps
-        if self._steps > MAX_STEPS:
-            raise InvalidSchema(
-                f"The two schemas are too complex to compare: more than {MAX_STEPS} steps. "
-                "Make combinations (allOf, anyOf, oneOf) smaller, or split the schema"
-            )
 
     def _walk(self, original: Node, update: Node) -> Outcome:
         answer = self._answer(original, update)

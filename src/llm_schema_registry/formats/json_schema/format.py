@@ -5,13 +5,14 @@ Refuses to hold rules; it only puts the parts of this folder behind the Protocol
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import cast
 
-from llm_schema_registry.formats.base import Parsed, ResolvedReference, sentence
+from llm_schema_registry.formats.base import Budget, Parsed, ResolvedReference, sentence
 from llm_schema_registry.formats.json_schema.diff import diff
 from llm_schema_registry.formats.json_schema.kinds import KINDS
 from llm_schema_registry.formats.json_schema.parse import MEDIA_TYPE, JsonSchema, parse
-from llm_schema_registry.model import CompatibilityPolicy, Difference
+from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, Place
 
 
 class JsonSchemaFormat:
@@ -25,11 +26,24 @@ class JsonSchemaFormat:
         """Understand a JSON Schema or raise InvalidSchema naming the place and the mend; `is_new` changes nothing."""
         return parse(text, references)
 
-    def diff(self, reader: Parsed, writer: Parsed, policy: CompatibilityPolicy) -> Sequence[Difference]:
-        """Return what differs when `reader` reads data of `writer`, or raise InvalidSchema: too complex to compare."""
-        if not (isinstance(reader, JsonSchema) and isinstance(writer, JsonSchema)):
-            raise TypeError("both sides must be parsed by this format")
-        return diff(reader, writer, policy)
+    def diff(self, reader: Parsed, writer: Parsed, policy: CompatibilityPolicy, budget: Budget) -> Sequence[Difference]:
+        """Return what differs when `reader` reads data of `writer`. Raises TooComplex."""
+        return diff(cast("JsonSchema", reader), cast("JsonSchema", writer), policy, budget)
+
+    def hazards(self, reader: Parsed, writer: Parsed, budget: Budget) -> Sequence[Difference]:
+        """Return the ways in which a document of `writer` fails under `reader`."""
+        return ()
+
+    def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
+        """Say where a difference stands."""
+        kind = KINDS[difference.kind]
+        return Detail(
+            difference.path, difference.path, "", "", sentence(kind, difference, "reader", "writer"), kind.remedy
+        )
+
+    def locate(self, text: str, paths: Collection[str]) -> Mapping[str, Place]:
+        """Find the places of JSON Pointers in a text."""
+        return {}
 
     def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
         """Return the one-line pseudo-object of compatibility-rules 1.8; its last quote is a single one there."""

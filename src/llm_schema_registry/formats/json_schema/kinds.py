@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from llm_schema_registry.formats.base import Kind
+from llm_schema_registry.formats.base import NATIVE, NEVER, Kind
+from llm_schema_registry.model import CompatibilityPolicy
 
 # What LENIENT allows beyond STRICT (rules 1.4).
 LENIENT = frozenset(
@@ -24,18 +25,14 @@ LENIENT = frozenset(
         "PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
     }
 )
+_ALL_BUT_LENIENT = NATIVE - {CompatibilityPolicy.LENIENT}
 
 
 def _row(kind: str, what: str, remedy: str = "", *, shows_info: bool = False) -> Kind:
     """A row; a kind with a remedy breaks. `what` continues "The reader's schema ..."."""
     info = " ({info})" if shows_info else ""
-    return Kind(
-        id=kind,
-        breaks=bool(remedy),
-        breaks_lenient=bool(remedy) and kind not in LENIENT,
-        wording=f"The {{reader}} schema {what} at path '{{path}}'{info}",
-        remedy=remedy,
-    )
+    breaks_under = NEVER if not remedy else _ALL_BUT_LENIENT if kind in LENIENT else NATIVE
+    return Kind(kind, breaks_under, f"The {{reader}} schema {what} at path '{{path}}'{info}", remedy)
 
 
 def _presence(prefix: str, keyword: str) -> Iterator[Kind]:

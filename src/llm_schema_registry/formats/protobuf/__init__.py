@@ -5,15 +5,15 @@ Refuses to know where schemas are stored or which level is in force.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
-from llm_schema_registry.formats.base import Kind, Parsed, ResolvedReference, sentence
+from llm_schema_registry.formats.base import Budget, Kind, Parsed, ResolvedReference, sentence
 from llm_schema_registry.formats.protobuf.compiler import Compiler
 from llm_schema_registry.formats.protobuf.diff import compare
 from llm_schema_registry.formats.protobuf.kinds import KINDS
 from llm_schema_registry.formats.protobuf.parse import BINARY_MEDIA_TYPES, TEXT_MEDIA_TYPE, ProtobufSchema, parse_schema
-from llm_schema_registry.model import CompatibilityPolicy, Difference
+from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, Place
 
 __all__ = ["ProtobufFormat", "ProtobufSchema"]
 
@@ -43,9 +43,25 @@ class ProtobufFormat:
         reader: Parsed,
         writer: Parsed,
         policy: CompatibilityPolicy,  # no rule of this format depends on it
+        budget: Budget,
     ) -> Sequence[Difference]:
         """Return all differences between two schemas that this format parsed (compatibility-rules part 4)."""
-        return compare(cast("ProtobufSchema", reader), cast("ProtobufSchema", writer))
+        return compare(cast("ProtobufSchema", reader), cast("ProtobufSchema", writer), budget)
+
+    def hazards(self, reader: Parsed, writer: Parsed, budget: Budget) -> Sequence[Difference]:
+        """Return the ways in which a message of `writer` loses or changes data under `reader`."""
+        return ()
+
+    def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
+        """Say where a difference stands."""
+        kind = KINDS[difference.kind]
+        return Detail(
+            difference.path, difference.path, "", "", sentence(kind, difference, "reader", "writer"), kind.remedy
+        )
+
+    def locate(self, text: str, paths: Collection[str]) -> Mapping[str, Place]:
+        """Find the places of dotted names in a text."""
+        return {}
 
     def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
         """Return a pseudo-object with double quotes (compatibility-rules 1.8)."""

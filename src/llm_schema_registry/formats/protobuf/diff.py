@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FileDescriptorProto
 
+from llm_schema_registry.formats.base import Budget
 from llm_schema_registry.formats.protobuf.kinds import KINDS
 from llm_schema_registry.formats.protobuf.parse import ProtobufSchema
 from llm_schema_registry.formats.protobuf.shape import (
@@ -46,15 +47,19 @@ class _Side(NamedTuple):
     full_name: str
 
 
-def compare(reader: ProtobufSchema, writer: ProtobufSchema) -> list[Difference]:
-    """Return everything that differs. Imported messages are compared once per pair, whoever refers to them."""
-    return _Comparison(reader, writer).run()
+def compare(reader: ProtobufSchema, writer: ProtobufSchema, budget: Budget) -> list[Difference]:
+    """Return everything that differs. Imported messages are compared once per pair, whoever refers to them.
+
+    Raises TooComplex.
+    """
+    return _Comparison(reader, writer, budget).run()
 
 
 class _Comparison:
-    def __init__(self, reader: ProtobufSchema, writer: ProtobufSchema) -> None:
+    def __init__(self, reader: ProtobufSchema, writer: ProtobufSchema, budget: Budget) -> None:
         self._reader = reader
         self._writer = writer
+        self._budget = budget
         self._imported: dict[Pair, list[Item]] = {}
         self._waiting: list[Pair] = []
 
@@ -94,6 +99,7 @@ class _Comparison:
     def _fields(self, reader_name: str, writer_name: str, path: Path) -> Iterator[Item]:
         reader = _shape(self._reader, reader_name)
         writer = _shape(self._writer, writer_name)
+        self._budget.spend(10 + 10 * (len(reader.fields) + len(writer.fields)))
         yield from _exclusions(reader, writer, path)
         oneofs, former_oneofs = frozenset(reader.oneofs), frozenset(writer.oneofs)
         for oneof in sorted(oneofs ^ former_oneofs):
@@ -155,7 +161,7 @@ class _Comparison:
             for item in items:
                 if isinstance(item, _Nested):
                     referrers.setdefault(item.pair, []).append(pair)
-                elif KINDS[item.kind].breaks:
+                elif KINDS[item.kind].breaks_under:
                     breaking.add(pair)
         waiting = list(breaking)
         while waiting:

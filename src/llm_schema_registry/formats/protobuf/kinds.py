@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from llm_schema_registry.formats.base import Kind
+from llm_schema_registry.formats.base import NATIVE, NEVER, Kind
 
 
 def _allowed(kind: str, wording: str) -> Kind:
-    return Kind(kind, breaks=False, breaks_lenient=False, wording=wording)
+    return Kind(kind, NEVER, wording)
 
 
 def _breaking(kind: str, wording: str, remedy: str) -> Kind:
-    return Kind(kind, breaks=True, breaks_lenient=True, wording=wording, remedy=remedy)
+    return Kind(kind, NATIVE, wording, remedy)
 
 
 _ROWS = (

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from llm_schema_registry.errors import InvalidSchema
+from llm_schema_registry.errors import InvalidSchema, TooComplex
 from llm_schema_registry.formats.avro import AvroFormat, AvroSchema
 from llm_schema_registry.formats.avro.kinds import AMBIGUOUS_FIELD_ALIASES
-from llm_schema_registry.formats.base import breaks
+from llm_schema_registry.formats.base import Budget, breaks
 from llm_schema_registry.model import CompatibilityPolicy, Difference
 
 DATA = Path(__file__).parents[3] / "data"
@@ -28,7 +28,7 @@ def parse(schema: object) -> AvroSchema:
 
 
 def diff(reader: object, writer: object) -> list[Difference]:
-    return list(AVRO.diff(parse(reader), parse(writer), CompatibilityPolicy.STRICT))
+    return list(AVRO.diff(parse(reader), parse(writer), CompatibilityPolicy.STRICT, Budget(60)))
 
 
 def test_every_stored_verdict_of_java_is_ours() -> None:
@@ -89,7 +89,9 @@ def test_every_accepted_schema_reads_what_it_writes() -> None:
     for line in (DATA / "avro_malformed_verdicts.jsonl").read_text().splitlines():
         row = json.loads(line)
         if row["java_1.12.0"].startswith("ACCEPT"):
-            found = AVRO.diff(AVRO.parse(row["schema"]), AVRO.parse(row["schema"]), CompatibilityPolicy.STRICT)
+            found = AVRO.diff(
+                AVRO.parse(row["schema"]), AVRO.parse(row["schema"]), CompatibilityPolicy.STRICT, Budget(60)
+            )
             # The one schema in which an alias is also the name of another field is ambiguous against itself, as in
             # Java (compatibility-rules 2.4).
             is_ambiguous = row["case"] == "duplicate alias vs field"
@@ -119,11 +121,17 @@ class TestBounds:
 
     def test_diamonds_are_compared_once_per_pair(self) -> None:
         same = AVRO.diff(
-            AVRO.parse(self.diamonds(60, "int")), AVRO.parse(self.diamonds(60, "int")), CompatibilityPolicy.STRICT
+            AVRO.parse(self.diamonds(60, "int")),
+            AVRO.parse(self.diamonds(60, "int")),
+            CompatibilityPolicy.STRICT,
+            Budget(60),
         )
         assert same == []
         found = AVRO.diff(
-            AVRO.parse(self.diamonds(60, "int")), AVRO.parse(self.diamonds(60, "string")), CompatibilityPolicy.STRICT
+            AVRO.parse(self.diamonds(60, "int")),
+            AVRO.parse(self.diamonds(60, "string")),
+            CompatibilityPolicy.STRICT,
+            Budget(60),
         )
         assert len(found) == 1_000
         assert Counter(one.kind for one in found) == {"TYPE_MISMATCH": 1_000}
@@ -131,14 +139,22 @@ class TestBounds:
     def test_rings_of_different_length_nest_deeper_than_the_interpreter_can(self) -> None:
         """25 and 24 records have no pair twice before 600 levels, each of more than one frame."""
         found = AVRO.diff(
-            AVRO.parse(self.ring(25, "int")), AVRO.parse(self.ring(24, "int")), CompatibilityPolicy.STRICT
+            AVRO.parse(self.ring(25, "int")),
+            AVRO.parse(self.ring(24, "int")),
+            CompatibilityPolicy.STRICT,
+            Budget(60),
         )
         assert found
         assert {one.kind for one in found} == {"NAME_MISMATCH"}
 
     def test_too_many_pairs_are_refused(self) -> None:
-        with pytest.raises(InvalidSchema, match="steps"):
-            AVRO.diff(AVRO.parse(self.ring(61, "int")), AVRO.parse(self.ring(60, "int")), CompatibilityPolicy.STRICT)
+        with pytest.raises(TooComplex, match="10 ms of CPU"):
+            AVRO.diff(
+                AVRO.parse(self.ring(61, "int")),
+                AVRO.parse(self.ring(60, "int")),
+                CompatibilityPolicy.STRICT,
+                Budget(0.01),
+            )
 
     def test_union_of_many_records_is_compared(self) -> None:
         names = [f"f{number}" for number in range(20)]

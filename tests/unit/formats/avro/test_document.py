@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from llm_schema_registry.errors import InvalidSchema
 from llm_schema_registry.formats.avro import AvroFormat, AvroSchema
-from llm_schema_registry.formats.base import ResolvedReference
+from llm_schema_registry.formats.base import Budget, ResolvedReference
 from llm_schema_registry.model import CompatibilityPolicy
 
 AVRO = AvroFormat()
@@ -96,7 +96,7 @@ class TestDepth:
         deepest = AVRO.parse(self.arrays(200))
         assert deepest.canonical == deepest.inlined == deepest.normalized == self.arrays(200)
         assert deepest.represent("application/avro+json", pretty=True)
-        assert AVRO.diff(deepest, deepest, CompatibilityPolicy.STRICT) == []
+        assert AVRO.diff(deepest, deepest, CompatibilityPolicy.STRICT, Budget(60)) == []
         with pytest.raises(InvalidSchema, match="200 levels"):
             AVRO.parse(self.arrays(201))
 

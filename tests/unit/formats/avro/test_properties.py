@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from llm_schema_registry.formats.avro import AvroFormat
 from llm_schema_registry.formats.avro.kinds import AMBIGUOUS_FIELD_ALIASES
+from llm_schema_registry.formats.base import Budget
 from llm_schema_registry.model import CompatibilityPolicy, Difference
 
 AVRO = AvroFormat()
@@ -24,7 +25,9 @@ DISTINCT_NAMES = ("m.A", "m.B", "n.C", "n.D")
 
 
 def diff(reader: object, writer: object) -> Sequence[Difference]:
-    return AVRO.diff(AVRO.parse(json.dumps(reader)), AVRO.parse(json.dumps(writer)), CompatibilityPolicy.STRICT)
+    return AVRO.diff(
+        AVRO.parse(json.dumps(reader)), AVRO.parse(json.dumps(writer)), CompatibilityPolicy.STRICT, Budget(60)
+    )
 
 
 @st.composite

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_schema_registry.errors import InvalidSchema
-from llm_schema_registry.formats.base import ResolvedReference
+from llm_schema_registry.formats.base import Budget, ResolvedReference
 from llm_schema_registry.formats.json_schema import JsonSchemaFormat
 from llm_schema_registry.formats.json_schema.drafts import LISTED, MAPPED, SINGLE, Draft
 from llm_schema_registry.model import CompatibilityPolicy
@@ -73,7 +73,7 @@ def test_whatever_parses_can_be_compared(
         for policy in CompatibilityPolicy:
             for reader in parsed:
                 for writer in parsed:
-                    for difference in FORMAT.diff(reader, writer, policy):
+                    for difference in FORMAT.diff(reader, writer, policy, Budget(60)):
                         assert FORMAT.describe(difference, "new", "old")
         for schema in parsed:
             again = FORMAT.parse(schema.canonical, references)
@@ -115,7 +115,7 @@ def test_long_chains_are_answered(levels: int) -> None:
         return json.dumps({"$ref": "#/definitions/d0", "definitions": {**parts, f"d{levels}": leaf}})
 
     writer, reader = FORMAT.parse(chain({"type": "string"})), FORMAT.parse(chain({"type": "integer"}))
-    assert len(FORMAT.diff(reader, writer, STRICT)) == 1
+    assert len(FORMAT.diff(reader, writer, STRICT, Budget(60))) == 1
 
 
 def test_many_names_and_references_stay_linear() -> None:
@@ -123,4 +123,4 @@ def test_many_names_and_references_stay_linear() -> None:
     parts = {f"d{index}": {"type": "string"} for index in range(count)}
     properties = {f"p{index}": {"$ref": f"#/$defs/d{index}"} for index in range(count)}
     parsed = FORMAT.parse(json.dumps({"definitions": parts, "properties": properties}))
-    assert FORMAT.diff(parsed, parsed, STRICT) == []
+    assert FORMAT.diff(parsed, parsed, STRICT, Budget(60)) == []

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_schema_registry.formats.base import Budget
 from llm_schema_registry.formats.json_schema import JsonSchemaFormat
 from llm_schema_registry.model import CompatibilityPolicy
 
@@ -17,7 +18,7 @@ DECIMALS = st.decimals(min_value="0.001", max_value=1_000, places=3).map(str)
 
 def kinds(old: str, new: str) -> list[str]:
     writer, reader = (FORMAT.parse(f'{{"type":"number","multipleOf":{number}}}') for number in (old, new))
-    return [difference.kind for difference in FORMAT.diff(reader, writer, CompatibilityPolicy.STRICT)]
+    return [difference.kind for difference in FORMAT.diff(reader, writer, CompatibilityPolicy.STRICT, Budget(60))]
 
 
 @given(DECIMALS, DECIMALS)
@@ -49,5 +50,5 @@ def test_far_exponents_cost_nothing(old: str, new: str, kind: str) -> None:
 
 def test_long_values_are_cut_in_messages() -> None:
     writer, reader = (FORMAT.parse(f'{{"pattern":"{letter * 500}"}}') for letter in "ab")
-    (difference,) = FORMAT.diff(reader, writer, CompatibilityPolicy.STRICT)
+    (difference,) = FORMAT.diff(reader, writer, CompatibilityPolicy.STRICT, Budget(60))
     assert len(difference.info) < 200

@@ -1,0 +1,15 @@
+"""From a level to pairs to a verdict with its reasons.
+
+Refuses to know any format, and where earlier versions come from.
+"""
+
+from llm_schema_registry.compatibility.judge import (
+    MAX_FINDINGS,
+    TRANSITIVE,
+    Judge,
+    Side,
+    reserved_field_problems,
+    tail,
+)
+
+__all__ = ["MAX_FINDINGS", "TRANSITIVE", "Judge", "Side", "reserved_field_problems", "tail"]

@@ -1,0 +1,210 @@
+"""From a level to pairs to a verdict: which side reads, which differences break, what the caller is told.
+
+Refuses to know any format, and where earlier versions come from. Rules: compatibility-rules Part 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from llm_schema_registry.compatibility.allowances import with_allowances
+from llm_schema_registry.errors import TooComplex
+from llm_schema_registry.formats.base import SOUND_ONLY, Budget, Format, Parsed, breaks
+from llm_schema_registry.model import (
+    CompatibilityLevel,
+    CompatibilityPolicy,
+    Difference,
+    Direction,
+    Finding,
+    Report,
+    Severity,
+)
+
+MAX_QUOTED_SCHEMA = 10 * 1024
+"""Characters of an earlier schema that are quoted in a message before it is cut (compatibility-rules 1.8)."""
+
+MAX_FINDINGS = 1_000
+"""Findings of one direction of a pair that are explained; further ones change no verdict."""
+
+TRANSITIVE = frozenset(
+    {
+        CompatibilityLevel.BACKWARD_TRANSITIVE,
+        CompatibilityLevel.FORWARD_TRANSITIVE,
+        CompatibilityLevel.FULL_TRANSITIVE,
+    }
+)
+_FORWARD = frozenset(
+    {
+        CompatibilityLevel.FORWARD,
+        CompatibilityLevel.FORWARD_TRANSITIVE,
+        CompatibilityLevel.FULL,
+        CompatibilityLevel.FULL_TRANSITIVE,
+    }
+)
+_BACKWARD = frozenset(
+    {
+        CompatibilityLevel.BACKWARD,
+        CompatibilityLevel.BACKWARD_TRANSITIVE,
+        CompatibilityLevel.FULL,
+        CompatibilityLevel.FULL_TRANSITIVE,
+    }
+)
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One schema of a pair. `text` is what its author sees; `version` is 0 for what is not registered."""
+
+    schema_type: str
+    text: str
+    parsed: Parsed
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A level and a policy, ready to compare a candidate with earlier versions.
+
+    `budget_seconds` of CPU time are for each direction of a pair. A thorough judge also reports what neither breaks
+    nor harms, and where everything stands in the texts.
+    """
+
+    level: CompatibilityLevel
+    policy: CompatibilityPolicy = CompatibilityPolicy.STRICT
+    budget_seconds: float = 0.1
+    is_thorough: bool = False
+
+    def compare(self, fmt: Format, candidate: Side, previous: Side) -> Report:
+        """Compare a candidate with one earlier version, in the directions that the level asks for.
+
+        Findings of the forward direction (previous reads candidate) come first. The old version and schema are quoted
+        only when the backward direction failed (compatibility-rules 1.8). Raises TooComplex with what was decided.
+        """
+        report = Report(is_compatible=True, compared=(previous.version,), level=self.level, policy=self.policy)
+        if self.level is CompatibilityLevel.NONE:
+            return msgspec.structs.replace(report, compared=())
+        if fmt.schema_type != previous.schema_type:
+            message = (
+                f'{{errorType:"SCHEMA_TYPE_CHANGED", description:"The new schema is {fmt.schema_type}, but the old one '
+                f'is {previous.schema_type}; only level NONE permits another schema type"}}'
+            )
+            return msgspec.structs.replace(report, is_compatible=False, messages=(message,))
+        forward: Sequence[Finding] = ()
+        backward: Sequence[Finding] = ()
+        is_complete = is_forward_complete = True
+        try:
+            if self.level in _FORWARD:
+                forward, is_forward_complete = self._findings(
+                    fmt, previous, candidate, Direction.FORWARD, previous.version
+                )
+            if self.level in _BACKWARD:
+                backward, is_complete = self._findings(fmt, candidate, previous, Direction.BACKWARD, previous.version)
+        except TooComplex as error:
+            raise TooComplex(str(error), msgspec.structs.replace(report, findings=tuple(forward))) from None
+        findings = with_allowances((*forward, *backward), self.level, self.policy, fmt.kinds)
+        messages = [finding.message for finding in findings if finding.breaks]
+        if any(finding.breaks for finding in backward) or (messages and self.level not in _BACKWARD):
+            messages += [f"{{oldSchemaVersion: {previous.version}}}", f"{{oldSchema: '{_quote(previous.text)}'}}"]
+        return msgspec.structs.replace(
+            report,
+            is_compatible=not messages,
+            messages=tuple(messages),
+            findings=tuple(findings),
+            are_hazards_complete=is_complete and is_forward_complete,
+        )
+
+    def _findings(
+        self, fmt: Format, reader: Side, writer: Side, direction: Direction, version: int
+    ) -> tuple[Sequence[Finding], bool]:
+        """Find what differs in one direction, and say whether all hazards were looked for."""
+        budget = Budget(self.budget_seconds)
+        native = CompatibilityPolicy.STRICT if self.policy is CompatibilityPolicy.SOUND else self.policy
+        differences = list(fmt.diff(reader.parsed, writer.parsed, native, budget))
+        is_complete = True
+        try:
+            differences = _merge(differences, fmt.hazards(reader.parsed, writer.parsed, budget))
+        except TooComplex:
+            # Hazards never block: only where they are the verdict is a pair without them undecided.
+            if self.policy is CompatibilityPolicy.SOUND:
+                raise
+            is_complete = False
+        names = ("new", "old") if direction is Direction.BACKWARD else ("old", "new")
+        found: list[Finding] = []
+        for difference in differences:
+            severity = self._severity(fmt, difference)
+            if (severity is Severity.INFO and not self.is_thorough) or len(found) == MAX_FINDINGS:
+                continue
+            found.append(
+                Finding(
+                    difference=difference,
+                    severity=severity,
+                    direction=direction,
+                    version=version,
+                    detail=fmt.explain(difference, reader.parsed, writer.parsed),
+                    message=fmt.describe(difference, *names),
+                )
+            )
+        return (_with_places(fmt, found, reader, writer) if self.is_thorough else found), is_complete
+
+    def _severity(self, fmt: Format, difference: Difference) -> Severity:
+        kind = fmt.kinds[difference.kind]
+        if breaks(kind, self.policy):
+            return Severity.BREAKING
+        return Severity.HAZARD if kind.breaks_under == SOUND_ONLY else Severity.INFO
+
+
+def reserved_field_problems(candidate: Parsed, reserved: Iterable[str], previously: Iterable[str]) -> Sequence[str]:
+    """The extra problems of `validateFields` (compatibility-rules 1.7)."""
+    now = set(reserved)
+    problems = [
+        f'{{errorType:"RESERVED_FIELD_REMOVED", description:"The reserved field name {name!r} of the old schema is no '
+        f'longer reserved in the new one; keep it in confluent:reserved"}}'
+        for name in sorted(set(previously) - now)
+    ]
+    problems += [
+        f'{{errorType:"FIELD_CONFLICTS_WITH_RESERVED_FIELD", description:"The new schema has a top-level field '
+        f'{name!r}, a name that its confluent:reserved keeps from use; rename the field"}}'
+        for name in candidate.field_names
+        if name in now
+    ]
+    return problems
+
+
+def tail(level: CompatibilityLevel, *, validates_fields: bool) -> str:
+    """The last line of the messages of an incompatible pair."""
+    return f"{{validateFields: '{str(validates_fields).lower()}', compatibility: '{level}'}}"
+
+
+def _merge(differences: list[Difference], hazards: Sequence[Difference]) -> list[Difference]:
+    """Put hazards behind the differences; one at the place of a difference of the same kind lends it its sample."""
+    known = {(difference.kind, difference.path): index for index, difference in enumerate(differences)}
+    for hazard in hazards:
+        index = known.get((hazard.kind, hazard.path))
+        if index is None:
+            differences.append(hazard)
+        else:
+            differences[index] = msgspec.structs.replace(
+                differences[index], sample=hazard.sample, outcome=hazard.outcome
+            )
+    return differences
+
+
+def _with_places(fmt: Format, findings: Sequence[Finding], reader: Side, writer: Side) -> Sequence[Finding]:
+    reader_paths = {path for finding in findings if (path := finding.detail.reader_path) is not None}
+    writer_paths = {path for finding in findings if (path := finding.detail.writer_path) is not None}
+    reader_places = fmt.locate(reader.text, reader_paths)
+    writer_places = fmt.locate(writer.text, writer_paths)
+    return [
+        msgspec.structs.replace(
+            finding,
+            reader_place=reader_places.get(finding.detail.reader_path or ""),
+            writer_place=writer_places.get(finding.detail.writer_path or ""),
+        )
+        for finding in findings
+    ]
+
+
+def _quote(text: str) -> str:
+    return text if len(text) <= MAX_QUOTED_SCHEMA else f"{text[:MAX_QUOTED_SCHEMA]}..."
