@@ -5,6 +5,7 @@ Refuses to judge the text; what is not JSON any more is not looked at further.
 
 from __future__ import annotations
 
+import json
 import re
 from bisect import bisect_right
 from collections.abc import Collection
@@ -18,8 +19,6 @@ _TOKEN = re.compile(
     r"""|(?P<skipped>\s+|//[^\n]*|/\*.*?\*/)|(?P<literal>[^\s{}\[\]:,"/]+)""",
     re.DOTALL,
 )
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
-_ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 # Wanted pointers as nested dictionaries by token; None marks the pointers themselves.
 _Wanted = dict[str | None, Any]
@@ -62,7 +61,7 @@ def locate_json(text: str, pointers: Collection[str]) -> dict[str, Place]:
             top.index += 1
             top.key = None
         elif name == "string" and top is not None and top.is_object and top.key is None:
-            top.key, top.key_at = _unescape(token[0][1:-1]), start
+            top.key, top.key_at = _unescape(token[0]), start
         elif name in {"string", "literal", "open"}:
             below = _enter(top, start, wanted, offsets)
             if name == "open":
@@ -97,10 +96,13 @@ def _enter(top: _Container | None, start: int, root: _Wanted, offsets: dict[str,
     return wanted
 
 
-def _unescape(text: str) -> str:
-    if "\\" not in text:
-        return text
-    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _ESCAPED.get(found[2], found[2]), text)
+def _unescape(token: str) -> str:
+    """Read a string with its quotes; one that JSON does not know is taken as it stands."""
+    try:
+        text: str = json.loads(token)
+    except ValueError:
+        return token[1:-1]
+    return text
 
 
 def _places(text: str, offsets: dict[str, int]) -> dict[str, Place]:
