@@ -1,11 +1,13 @@
-"""Registering a schema under a subject, and finding one that is registered (rest-api 4.2, 4.3 and section 5).
+"""Registering a schema under a subject (rest-api 4.3 and section 5).
 
 Refuses to know formats and SQL; `candidate` understands, `compatibility` judges, the store keeps.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
+
+import msgspec
 
 from llm_schema_registry import telemetry
 from llm_schema_registry.contracts.merge import VERSION_PROPERTY, amend_rule_set, property_of, without_number
@@ -15,19 +17,19 @@ from llm_schema_registry.errors import (
     InvalidRuleSet,
     InvalidSchema,
     OperationNotPermitted,
-    Refused,
-    SchemaNotFound,
-    SubjectNotFound,
+    SchemaTooLarge,
+    TooComplex,
 )
 from llm_schema_registry.model import (
-    DEFAULT_CONTEXT,
     LATEST,
     CompatibilityLevel,
+    CompatibilityPolicy,
     Config,
     EntityTags,
     EventType,
     Metadata,
     Mode,
+    Report,
     RuleSet,
     Schema,
     SchemaContent,
@@ -36,18 +38,32 @@ from llm_schema_registry.model import (
     Version,
 )
 from llm_schema_registry.names import check_subject
-from llm_schema_registry.registry.candidate import Candidate, parse_stored, understand
-from llm_schema_registry.registry.compatibility import gate
+from llm_schema_registry.registry.candidate import Candidate, understand
 from llm_schema_registry.registry.config import change_config
+from llm_schema_registry.registry.gate import gate
 from llm_schema_registry.registry.identity import guid_of
 from llm_schema_registry.registry.operation import Call, Permission, operation
 from llm_schema_registry.registry.references import resolve
 from llm_schema_registry.registry.scopes import load_scopes, settle, wider_scopes
 from llm_schema_registry.registry.subjects import get_version
-from llm_schema_registry.store.base import IdTaken, Page, Reader, VersionFilter, Visibility, Writer
+from llm_schema_registry.store.base import IdTaken, Reader, VersionFilter, Visibility, Writer
 
 OWNER_PROPERTY = "owner"
-_SCAN_BATCH = 50
+
+
+class Registered(msgspec.Struct, frozen=True):
+    """What a registration came to. The report is empty when nothing was compared."""
+
+    version: Version
+    is_new: bool
+    report: Report = Report(is_compatible=True)
+
+
+class _Rehearsed(Exception):
+    """Ends a transaction that must leave nothing behind."""
+
+    def __init__(self, registered: Registered) -> None:
+        self.registered = registered
 
 
 @operation(Permission.WRITE)
@@ -59,13 +75,66 @@ async def register(
     normalize: bool = False,
     force: bool = False,
     level: CompatibilityLevel | None = None,
-) -> Version:
-    """Register a schema and return its version; a content that is active there already is returned as it is.
+) -> Registered:
+    """Register a schema; a content that is active there already stays as it is.
 
     `force` skips the compatibility check. `level` becomes the subject's compatibility level in the same transaction
     and is the one that the check uses. Atomic: nothing is left behind by a refusal. Raises InvalidSubject,
-    InvalidSchema, SchemaTooLarge, InvalidRuleSet, OperationNotPermitted, IdDoesNotMatch, IncompatibleSchema.
+    InvalidSchema, SchemaTooLarge, InvalidRuleSet, OperationNotPermitted, IdDoesNotMatch, IncompatibleSchema,
+    TooComplex.
     """
+    changes = {} if level is None else {"compatibility_level": level}
+    try:
+        registered = await _enter(call, subject, submission, changes, normalize=normalize, force=force)
+    except IncompatibleSchema:
+        telemetry.registration("incompatible")
+        raise
+    except (InvalidSchema, InvalidRuleSet, SchemaTooLarge, TooComplex):
+        telemetry.registration("invalid")
+        raise
+    telemetry.registration("created" if registered.is_new else "existing")
+    return registered
+
+
+@operation(Permission.READ)
+async def rehearse(
+    call: Call,
+    subject: Subject,
+    submission: Submission,
+    *,
+    normalize: bool = False,
+    level: CompatibilityLevel | None = None,
+    policy: CompatibilityPolicy | None = None,
+) -> Registered:
+    """Do all that a registration does, with a thorough report, and roll it back.
+
+    `level` and `policy` are those that the subject would have. Raises what `register` raises; an incompatible schema
+    too, with the report.
+    """
+    changes = {"compatibility_level": level, "compatibility_policy": policy}
+    stated = {name: value for name, value in changes.items() if value is not None}
+    try:
+        registered = await _enter(call, subject, submission, stated, normalize=normalize, is_rehearsal=True)
+    except _Rehearsed as end:
+        registered = end.registered
+    except IncompatibleSchema:
+        telemetry.compatibility_check("incompatible")
+        raise
+    telemetry.compatibility_check("compatible")
+    return registered
+
+
+async def _enter(
+    call: Call,
+    subject: Subject,
+    submission: Submission,
+    changes: Mapping[str, object],
+    *,
+    normalize: bool,
+    force: bool = False,
+    is_rehearsal: bool = False,
+) -> Registered:
+    """Take a submission from its text to a version; `changes` are settings that the subject gets first."""
     reader = call.store.reader
     scopes = await settle(reader, subject)
     subject = scopes.subject
@@ -73,23 +142,18 @@ async def register(
     mode = scopes.require_writable()
     _check_id(submission, mode)
     config = scopes.config(call.policy.default_level)
-    try:
-        candidate = await understand(
-            call, reader, subject, submission, config, normalize=normalize, is_import=mode is Mode.IMPORT
-        )
-    except Refused:
-        telemetry.registration("invalid")
-        raise
-    if level is None and mode is not Mode.IMPORT:
+    candidate = await understand(
+        call, reader, subject, submission, config, normalize=normalize, is_import=mode is Mode.IMPORT
+    )
+    if not changes and mode is not Mode.IMPORT:
         latest = await reader.find_version(subject, LATEST)
         existing = await _find_active(reader, subject, candidate, config, latest)
         if existing is not None:
-            telemetry.registration("existing")
-            return existing
+            return Registered(existing, is_new=False)
     share = (*wider_scopes(subject), *candidate.referenced_subjects(subject.context))
     async with call.store.transaction(lock=(subject,), share=share) as writer:
-        if level is not None:
-            await change_config(call, writer, subject, {"compatibility_level": level})
+        if changes:
+            await change_config(call, writer, subject, changes)
         # Read again under the lock: between understanding and here, mode, settings and references may have changed.
         scopes = await load_scopes(writer, subject)
         if scopes.require_writable() is not mode:
@@ -97,45 +161,15 @@ async def register(
         config = scopes.config(call.policy.default_level)
         await resolve(writer, subject.context, candidate.references, are_new=True)
         if mode is Mode.IMPORT:
-            version, is_new = await _import(call, writer, subject, candidate)
+            registered = await _import(call, writer, subject, candidate)
         else:
             checks = not force and mode is not Mode.FORWARD
-            version, is_new = await _register(call, writer, subject, candidate, config, checks=checks)
-    telemetry.registration("created" if is_new else "existing")
-    return version
-
-
-@operation(Permission.READ)
-async def lookup(
-    call: Call, subject: Subject, submission: Submission, *, normalize: bool = False, includes_deleted: bool = False
-) -> Version:
-    """Find the version of a subject that has this schema; nothing is written.
-
-    Tried in this order: the exact content; newest to oldest a version that is equal but for references being inlined
-    on one side (under `normalize` also one that was stored without normalising); the content with what it would
-    inherit; an unqualified subject's namesakes in other contexts. Raises SubjectNotFound, SchemaNotFound,
-    InvalidSchema.
-    """
-    reader = call.store.reader
-    subject = (await settle(reader, subject)).subject
-    visibility = Visibility.ALL if includes_deleted else Visibility.ACTIVE
-    found = await _lookup_in(call, reader, subject, submission, normalize, visibility)
-    if found is not None:
-        return found
-    if subject.context == DEFAULT_CONTEXT:
-        for context in await reader.list_contexts():
-            if context != DEFAULT_CONTEXT:
-                namesake = Subject(context, subject.name)
-                try:
-                    found = await _lookup_in(call, reader, namesake, submission, normalize, visibility)
-                except InvalidSchema:
-                    # References may exist in one context only; another context's failure says nothing to this caller.
-                    continue
-                if found is not None:
-                    return found
-    if not await reader.list_version_keys(subject, visibility, Page(limit=1)):
-        raise SubjectNotFound(subject)
-    raise SchemaNotFound
+            registered = await _register(
+                call, writer, subject, candidate, config, checks=checks, is_thorough=is_rehearsal
+            )
+        if is_rehearsal:
+            raise _Rehearsed(registered)
+    return registered
 
 
 @operation(Permission.WRITE)
@@ -151,7 +185,7 @@ async def amend(
     rule_set: RuleSet | None = None,
     rules_to_merge: RuleSet | None = None,
     rules_to_remove: tuple[str, ...] = (),
-) -> Version:
+) -> Registered:
     """Register a copy of a version with other inline tags, metadata or rules as a new version.
 
     Raises what `register` raises, SubjectNotFound, VersionNotFound, and InvalidRuleSet when a whole rule set is given
@@ -206,13 +240,20 @@ async def _find_active(
 
 
 async def _register(
-    call: Call, writer: Writer, subject: Subject, candidate: Candidate, config: Config, *, checks: bool
-) -> tuple[Version, bool]:
-    """Find or make the version, and say whether it is new."""
+    call: Call,
+    writer: Writer,
+    subject: Subject,
+    candidate: Candidate,
+    config: Config,
+    *,
+    checks: bool,
+    is_thorough: bool,
+) -> Registered:
+    """Find or make the version."""
     latest = await writer.find_version(subject, LATEST)
     existing = await _find_active(writer, subject, candidate, config, latest)
     if existing is not None:
-        return existing, False
+        return Registered(existing, is_new=False)
     content = candidate.content(config, latest)
     if call.policy.requires_owner and not property_of(content.metadata, OWNER_PROPERTY):
         raise InvalidSchema(f"A schema needs an owner here: set the metadata property '{OWNER_PROPERTY}' to a team")
@@ -220,22 +261,19 @@ async def _register(
     stated = property_of(content.metadata, VERSION_PROPERTY)
     if stated is not None and stated != str(number):
         raise InvalidSchema(f"Version {stated} was asked for, but the next version of subject {subject} is {number}")
+    report = Report(is_compatible=True)
     if checks:
-        report = await gate(call, writer, subject, candidate, config, latest)
+        report = await gate(call, writer, subject, candidate, config, latest, is_thorough=is_thorough)
         if not report.is_compatible:
-            telemetry.registration("incompatible")
             raise IncompatibleSchema(subject, report)
     schema = await writer.add_schema(subject.context, guid_of(content), content)
     version = await _add(call, writer, subject, number, schema.id, content)
     await _drop_deleted_twins(call, writer, version)
-    return version, True
+    return Registered(version, is_new=True, report=report)
 
 
-async def _import(call: Call, writer: Writer, subject: Subject, candidate: Candidate) -> tuple[Version, bool]:
-    """Keep the caller's id and version number (rest-api 5.4). Repeating an import changes nothing.
-
-    Returns the version and whether it is new.
-    """
+async def _import(call: Call, writer: Writer, subject: Subject, candidate: Candidate) -> Registered:
+    """Keep the caller's id and version number (rest-api 5.4). Repeating an import changes nothing."""
     content = candidate.given_content()
     guid = guid_of(content)
     schema_id = candidate.submission.id or 0
@@ -251,7 +289,7 @@ async def _import(call: Call, writer: Writer, subject: Subject, candidate: Candi
                 f"Version {number} of subject {subject} has id {existing.schema.id} for this schema, not {schema_id}"
             )
         if not existing.is_deleted:
-            return existing, False
+            return Registered(existing, is_new=False)
         # An import that finds its version soft-deleted brings it back.
         await writer.delete_versions(subject, [number])
     try:
@@ -260,7 +298,7 @@ async def _import(call: Call, writer: Writer, subject: Subject, candidate: Candi
         raise OperationNotPermitted(
             f"Id {schema_id} already names another schema in context '{subject.context}'"
         ) from None
-    return await _add(call, writer, subject, number, schema_id, content), True
+    return Registered(await _add(call, writer, subject, number, schema_id, content), is_new=True)
 
 
 async def _number_of_import(writer: Writer, subject: Subject, schema_id: int) -> int:
@@ -304,52 +342,3 @@ async def _drop_deleted_twins(call: Call, writer: Writer, version: Version) -> N
         await writer.append_event(
             call.event(EventType.VERSION_DELETED, version.subject, version=key.version, schema_id=key.schema_id)
         )
-
-
-async def _lookup_in(
-    call: Call, reader: Reader, subject: Subject, submission: Submission, normalize: bool, visibility: Visibility
-) -> Version | None:
-    if not await reader.list_version_keys(subject, visibility, Page(limit=1)):
-        return None
-    config = (await load_scopes(reader, subject)).config(call.policy.default_level)
-    candidate = await understand(call, reader, subject, submission, config, normalize=normalize, is_lookup=True)
-    exact = await reader.find_version_by_guid(subject, guid_of(candidate.given_content()), visibility)
-    if exact is not None:
-        return exact
-    async for version in _newest_first(reader, subject, visibility):
-        if await _is_same_schema(call, reader, candidate, version):
-            return version
-    latest = await reader.find_version(subject, LATEST)
-    return await reader.find_version_by_guid(subject, guid_of(candidate.content(config, latest)), visibility)
-
-
-async def _newest_first(reader: Reader, subject: Subject, visibility: Visibility) -> AsyncIterator[Version]:
-    offset = 0
-    while versions := await reader.list_versions(subject, visibility, Page(offset, _SCAN_BATCH)):
-        offset += len(versions)
-        for version in versions:
-            yield version
-
-
-async def _is_same_schema(call: Call, reader: Reader, candidate: Candidate, version: Version) -> bool:
-    """Whether a stored version is the candidate but for how its parts are spelt: by reference or inline.
-
-    Metadata and rules count only when they were given.
-    """
-    content = version.schema.content
-    given = candidate.given_content()
-    if (
-        content.schema_type != given.schema_type
-        or given.metadata not in (None, content.metadata, without_number(content.metadata))
-        or given.rule_set not in (None, content.rule_set)
-    ):
-        return False
-    if content.text == given.text and content.references == given.references:
-        return True
-    spelt_otherwise = bool(content.references) != bool(given.references)
-    if not spelt_otherwise and not candidate.is_normalized:
-        return False
-    stored = await parse_stored(call, reader, version)
-    if candidate.is_normalized and stored.normalized == candidate.parsed.normalized:
-        return True
-    return spelt_otherwise and stored.inlined == candidate.parsed.inlined

@@ -22,6 +22,7 @@ from llm_schema_registry.errors import (
     SchemaNotFound,
     SchemaTooLarge,
     SubjectNotFound,
+    TooComplex,
     VersionNotFound,
 )
 from llm_schema_registry.model import LATEST, CompatibilityLevel, Subject, Version
@@ -48,14 +49,14 @@ EVERY_CONTEXT = "*"
 
 async def register(request: Request) -> Response:
     body = await request.body(RegisterRequest)
-    version = await registration.register(
+    registered = await registration.register(
         request.call,
         request.subject(),
         submission_of_v1(body),
         normalize=request.flag("normalize"),
         level=None if body.compatibility_mode is None else level_of(body.compatibility_mode),
     )
-    return json_answer(await _version_body(request, version))
+    return json_answer(await _version_body(request, registered.version))
 
 
 async def get_version(request: Request) -> Response:
@@ -171,6 +172,7 @@ _REGISTRATION_ERRORS = (
     InvalidSubject,
     OperationNotPermitted,
     SchemaTooLarge,
+    TooComplex,
 )
 
 ROUTES = (
@@ -214,7 +216,15 @@ ROUTES = (
             Query("compatibility_mode", "string", "FULL", "The level that `compatible_with` asks about."),
         ),
         answer=VersionV1,
-        errors=(BadRequest, SubjectNotFound, VersionNotFound, InvalidVersion, InvalidCompatibility, InvalidSchema),
+        errors=(
+            BadRequest,
+            SubjectNotFound,
+            VersionNotFound,
+            InvalidVersion,
+            InvalidCompatibility,
+            InvalidSchema,
+            TooComplex,
+        ),
     ),
     Route(
         "GET",

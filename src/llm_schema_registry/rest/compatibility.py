@@ -1,23 +1,38 @@
-"""Compatibility checks over Confluent's API (rest-api 4.7).
+"""Compatibility checks over Confluent's API (rest-api 4.7) and our own.
 
 Refuses to decide anything: a handler reads a request, calls one use case and writes the answer.
 """
 
 from __future__ import annotations
 
-from llm_schema_registry.errors import InvalidRuleSet, InvalidSchema, InvalidVersion, SchemaTooLarge, VersionNotFound
+from llm_schema_registry.errors import (
+    IncompatibleSchema,
+    InvalidCompatibility,
+    InvalidRuleSet,
+    InvalidSchema,
+    InvalidSubject,
+    InvalidVersion,
+    OperationNotPermitted,
+    SchemaTooLarge,
+    TooComplex,
+    VersionNotFound,
+)
 from llm_schema_registry.model import Report
-from llm_schema_registry.names import parse_version
-from llm_schema_registry.registry import compatibility
+from llm_schema_registry.names import parse_subject, parse_version
+from llm_schema_registry.registry import compatibility, registration
 from llm_schema_registry.rest.request import Query, Request, Response, json_answer
 from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.rest.subjects import EXAMPLE, NORMALIZE
 from llm_schema_registry.wire.confluent import (
     CompatibilityCheckResponse,
     RegisterSchemaRequest,
+    level_of,
+    policy_of,
     report_body,
     submission_of,
 )
+from llm_schema_registry.wire.report import CheckBody, CheckRequest, submission_of_check
+from llm_schema_registry.wire.report import check_v1 as report_body_v1
 
 _VERBOSE = Query("verbose", "boolean", False, "Whether to say what is incompatible.", example=True)
 
@@ -45,8 +60,33 @@ async def _check(request: Request, version: int | None) -> Response:
     return json_answer(report_body(report, verbose=verbose))
 
 
+async def check_v1(request: Request) -> Response:
+    """Rehearse a registration, or compare with the versions that were named."""
+    body = await request.body(CheckRequest)
+    subject = parse_subject(body.subject, request.context)
+    submission = submission_of_check(body)
+    level = None if body.compatibility_mode is None else level_of(body.compatibility_mode)
+    policy = None if body.compatibility_policy is None else policy_of(body.compatibility_policy)
+    normalize = request.flag("normalize")
+    if body.versions:
+        versions = [parse_version(str(version)) for version in body.versions]
+        report = await compatibility.check_versions(
+            request.call, subject, submission, versions, normalize=normalize, level=level, policy=policy
+        )
+        return json_answer(report_body_v1(subject, report, is_registered=False))
+    try:
+        registered = await registration.rehearse(
+            request.call, subject, submission, normalize=normalize, level=level, policy=policy
+        )
+    except IncompatibleSchema as refused:
+        return json_answer(report_body_v1(subject, refused.report, is_registered=False))
+    return json_answer(
+        report_body_v1(subject, registered.report, registered.version, is_registered=not registered.is_new)
+    )
+
+
 _QUERY = (NORMALIZE, _VERBOSE)
-_ERRORS = (InvalidSchema, InvalidRuleSet, SchemaTooLarge)
+_ERRORS = (InvalidSchema, InvalidRuleSet, SchemaTooLarge, TooComplex)
 
 ROUTES = (
     Route(
@@ -72,5 +112,24 @@ ROUTES = (
         example=EXAMPLE,
         answer=CompatibilityCheckResponse,
         errors=_ERRORS,
+    ),
+    Route(
+        "POST",
+        "/v1/compatibility",
+        check_v1,
+        "Rehearse a registration and report what would break or harm, where, with samples and remedies.",
+        "compatibility",
+        query=(NORMALIZE,),
+        body=CheckRequest,
+        example={"subject": "telemetry.inference-event", "definition": EXAMPLE["schema"]},
+        answer=CheckBody,
+        errors=(
+            InvalidCompatibility,
+            InvalidSubject,
+            InvalidVersion,
+            OperationNotPermitted,
+            VersionNotFound,
+            *_ERRORS,
+        ),
     ),
 )

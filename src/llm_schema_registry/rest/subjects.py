@@ -23,13 +23,14 @@ from llm_schema_registry.errors import (
     SubjectNotFound,
     SubjectNotSoftDeleted,
     SubjectSoftDeleted,
+    TooComplex,
     VersionNotFound,
     VersionNotSoftDeleted,
     VersionSoftDeleted,
 )
 from llm_schema_registry.model import DEFAULT_CONTEXT, Reference, Version
 from llm_schema_registry.names import parse_subject, parse_version
-from llm_schema_registry.registry import Visibility, references, registration, schemas, subjects
+from llm_schema_registry.registry import Visibility, lookup, references, registration, schemas, subjects
 from llm_schema_registry.rest.request import PAGING, Query, Request, Response, json_answer
 from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.rest.schema_text import PRETTY, SCHEMA_MEDIA_TYPES, answer_schema_text
@@ -67,6 +68,7 @@ _REGISTRATION_ERRORS: tuple[type[RegistryError], ...] = (
     InvalidSubject,
     OperationNotPermitted,
     SchemaTooLarge,
+    TooComplex,
 )
 
 
@@ -80,7 +82,7 @@ async def list_subjects(request: Request) -> Response:
 
 async def look_up(request: Request) -> Response:
     body = await request.body(RegisterSchemaRequest)
-    found = await registration.lookup(
+    found = await lookup.lookup(
         request.call,
         request.subject(),
         submission_of(body),
@@ -121,13 +123,14 @@ async def list_versions(request: Request) -> Response:
 
 async def register(request: Request) -> Response:
     body = await request.body(RegisterSchemaRequest)
-    version = await registration.register(
+    registered = await registration.register(
         request.call,
         request.subject(),
         submission_of(body),
         normalize=request.flag("normalize"),
         force=request.flag("force"),
     )
+    version = registered.version
     text = await schemas.render(request.call, version.schema, request.text("format") or answered_format(body))
     return json_answer(registered_body(version, text=text))
 
@@ -176,7 +179,7 @@ async def delete_version(request: Request) -> Response:
 
 async def tag_version(request: Request) -> Response:
     body = await request.body(TagSchemaRequest)
-    version = await registration.amend(
+    registered = await registration.amend(
         request.call,
         request.subject(),
         parse_version(request.path("version")),
@@ -188,7 +191,7 @@ async def tag_version(request: Request) -> Response:
         rules_to_merge=body.rules_to_merge,
         rules_to_remove=body.rules_to_remove or (),
     )
-    return json_answer(registered_body(version))
+    return json_answer(registered_body(registered.version))
 
 
 def split_prefix(text: str, context: str) -> tuple[str | None, str]:

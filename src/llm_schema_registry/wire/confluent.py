@@ -257,7 +257,7 @@ def config_changes(request: ConfigUpdateRequest) -> dict[str, Any]:
         level = changes.pop("compatibility")
         changes["compatibility_level"] = None if level is None else level_of(level)
     if changes.get("compatibility_policy") is not None:
-        changes["compatibility_policy"] = _policy_of(changes["compatibility_policy"])
+        changes["compatibility_policy"] = policy_of(changes["compatibility_policy"])
     # An empty text means "unset" for the names among the settings.
     for name in ("alias", "alias_for_deks", "compatibility_group"):
         if changes.get(name) == "":
@@ -282,6 +282,15 @@ def level_of(text: str) -> CompatibilityLevel:
         raise InvalidCompatibility(f"Invalid compatibility level '{text}'. Valid values are {known}") from None
 
 
+def policy_of(text: str) -> CompatibilityPolicy:
+    """Read a compatibility policy in any case. Raises InvalidCompatibility."""
+    try:
+        return CompatibilityPolicy(text.upper())
+    except ValueError:
+        known = ", ".join(CompatibilityPolicy)
+        raise InvalidCompatibility(f"Invalid compatibility policy '{text}'. Valid values are {known}") from None
+
+
 def mode_of(request: ModeUpdateRequest) -> Mode | None:
     """Read a mode in any case, None to clear it. Raises InvalidMode."""
     if request.mode is None:
@@ -292,14 +301,6 @@ def mode_of(request: ModeUpdateRequest) -> Mode | None:
         raise InvalidMode(
             f"Invalid mode '{request.mode or ''}'. Valid values are {', '.join(Mode)}, and null to clear it"
         ) from None
-
-
-def _policy_of(text: str) -> CompatibilityPolicy:
-    try:
-        return CompatibilityPolicy(text.upper())
-    except ValueError:
-        known = ", ".join(CompatibilityPolicy)
-        raise InvalidCompatibility(f"Invalid compatibility policy '{text}'. Valid values are {known}") from None
 
 
 def _reference_of(body: ReferenceBody) -> Reference:
