@@ -5,7 +5,7 @@ Refuses to know any format, and where earlier versions come from. Rules: compati
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -19,6 +19,7 @@ from llm_schema_registry.model import (
     Difference,
     Direction,
     Finding,
+    Place,
     Report,
     Severity,
 )
@@ -52,6 +53,7 @@ _BACKWARD = frozenset(
         CompatibilityLevel.FULL_TRANSITIVE,
     }
 )
+_RANKS = {Severity.BREAKING: 0, Severity.HAZARD: 1, Severity.INFO: 2}
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -68,7 +70,7 @@ class Judge:
     """A level and a policy, ready to compare a candidate with earlier versions.
 
     `budget_seconds` of CPU time are for each direction of a pair. A thorough judge also reports what neither breaks
-    nor harms, and where everything stands in the texts.
+    nor harms, and where all stands in the texts; otherwise places are looked up only where something breaks.
     """
 
     level: CompatibilityLevel
@@ -102,7 +104,9 @@ class Judge:
             if self.level in _BACKWARD:
                 backward, is_complete = self._findings(fmt, candidate, previous, Direction.BACKWARD, previous.version)
         except TooComplex as error:
-            raise TooComplex(str(error), msgspec.structs.replace(report, findings=tuple(forward))) from None
+            raise TooComplex(
+                str(error), msgspec.structs.replace(report, findings=tuple(forward), compared=())
+            ) from None
         findings = with_allowances((*forward, *backward), self.level, self.policy, fmt.kinds)
         messages = [finding.message for finding in findings if finding.breaks]
         if any(finding.breaks for finding in backward) or (messages and self.level not in _BACKWARD):
@@ -131,22 +135,30 @@ class Judge:
                 raise
             is_complete = False
         names = ("new", "old") if direction is Direction.BACKWARD else ("old", "new")
-        found: list[Finding] = []
-        for difference in differences:
-            severity = self._severity(fmt, difference)
-            if (severity is Severity.INFO and not self.is_thorough) or len(found) == MAX_FINDINGS:
-                continue
-            found.append(
-                Finding(
-                    difference=difference,
-                    severity=severity,
-                    direction=direction,
-                    version=version,
-                    detail=fmt.explain(difference, reader.parsed, writer.parsed),
-                    message=fmt.describe(difference, *names),
-                )
+        found = [
+            Finding(
+                difference=difference,
+                severity=severity,
+                direction=direction,
+                version=version,
+                detail=fmt.explain(difference, reader.parsed, writer.parsed),
+                message=fmt.describe(difference, *names),
             )
-        return (_with_places(fmt, found, reader, writer) if self.is_thorough else found), is_complete
+            for severity, difference in self._weigh(fmt, differences)
+        ]
+        if self.is_thorough or any(finding.breaks for finding in found):
+            found = _with_places(fmt, found, reader, writer)
+        return found, is_complete
+
+    def _weigh(self, fmt: Format, differences: Sequence[Difference]) -> Iterable[tuple[Severity, Difference]]:
+        """Choose what to tell, in order; of too many the least severe go first, so that the verdict stays."""
+        weighed = [(self._severity(fmt, difference), difference) for difference in differences]
+        if not self.is_thorough:
+            weighed = [pair for pair in weighed if pair[0] is not Severity.INFO]
+        if len(weighed) > MAX_FINDINGS:
+            ranked = sorted(range(len(weighed)), key=lambda index: _RANKS[weighed[index][0]])
+            weighed = [weighed[index] for index in sorted(ranked[:MAX_FINDINGS])]
+        return weighed
 
     def _severity(self, fmt: Format, difference: Difference) -> Severity:
         kind = fmt.kinds[difference.kind]
@@ -191,7 +203,7 @@ def _merge(differences: list[Difference], hazards: Sequence[Difference]) -> list
     return differences
 
 
-def _with_places(fmt: Format, findings: Sequence[Finding], reader: Side, writer: Side) -> Sequence[Finding]:
+def _with_places(fmt: Format, findings: Sequence[Finding], reader: Side, writer: Side) -> list[Finding]:
     reader_paths = {path for finding in findings if (path := finding.detail.reader_path) is not None}
     writer_paths = {path for finding in findings if (path := finding.detail.writer_path) is not None}
     reader_places = fmt.locate(reader.text, reader_paths)
@@ -199,11 +211,15 @@ def _with_places(fmt: Format, findings: Sequence[Finding], reader: Side, writer:
     return [
         msgspec.structs.replace(
             finding,
-            reader_place=reader_places.get(finding.detail.reader_path or ""),
-            writer_place=writer_places.get(finding.detail.writer_path or ""),
+            reader_place=_at(reader_places, finding.detail.reader_path),
+            writer_place=_at(writer_places, finding.detail.writer_path),
         )
         for finding in findings
     ]
+
+
+def _at(places: Mapping[str, Place], path: str | None) -> Place | None:
+    return None if path is None else places.get(path)
 
 
 def _quote(text: str) -> str:

@@ -44,7 +44,7 @@ def test_many_pointers_are_found_in_one_pass_and_unknown_ones_left_out() -> None
     assert found == {"/fields/0/name": Place(6, 6), "/fields/1/name": Place(7, 6)}
 
 
-@pytest.mark.parametrize("text", ["", "]", "{", '"open', "{,}", '{"a" 1', "@", "/", "\\"])
+@pytest.mark.parametrize("text", ["", "]", "{", '"open', "{,}", '{"a" 1', "@", "/", "\\", '{"\\x": 1}'])
 def test_what_is_not_json_has_no_place_beyond_it(text: str) -> None:
     assert "/a/b" not in locate_json(text, {"/a/b"})
 

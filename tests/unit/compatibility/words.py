@@ -1,0 +1,118 @@
+"""A format of our own for suites of the judge: a schema is a list of words, and a document is one word of it.
+
+What differs is easy to see here: a word that the reader lacks is refused by every policy; one that it writes in
+another case is read as another word, which only SOUND refuses; one that it spells with a hyphen only LENIENT allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+
+from llm_schema_registry.formats.base import (
+    EVERY_POLICY,
+    NATIVE,
+    NEVER,
+    SOUND_ONLY,
+    Budget,
+    Kind,
+    Parsed,
+    ResolvedReference,
+    sentence,
+)
+from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, EntityTags, Place
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        kind.id: kind
+        for kind in (
+            Kind("WORD_ADDED", NEVER, "The {reader} schema adds {path}"),
+            Kind("WORD_REMOVED", EVERY_POLICY, "The {reader} schema lacks {path} of the {writer} schema", "Keep it."),
+            Kind("WORD_RENAMED", SOUND_ONLY, "The {reader} schema reads {path} as {info}", "Keep its case."),
+            Kind("WORD_HYPHENATED", NATIVE - {CompatibilityPolicy.LENIENT}, "The {reader} hyphenates {path}", "Join."),
+        )
+    }
+)
+
+
+class Words:
+    """A parsed list."""
+
+    reserved_misuse = None
+    tags: tuple[EntityTags, ...] = ()
+
+    def __init__(self, text: str) -> None:
+        self.canonical = self.normalized = self.inlined = text
+        self.words = text.split()
+        self.field_names = tuple(self.words)
+
+    def with_tags(self, add: Sequence[EntityTags], remove: Sequence[EntityTags]) -> str:
+        return self.canonical
+
+    def render(self, style: str) -> str:
+        return self.canonical
+
+    def represent(self, media_type: str, *, pretty: bool) -> bytes:
+        return self.canonical.encode()
+
+
+class WordFormat:
+    """The format. `loops` is a word that takes all the time there is, `doubts` one whose hazards do."""
+
+    schema_type = "WORDS"
+    media_types = ("text/plain",)
+    kinds = KINDS
+
+    def parse(self, text: str, references: Sequence[ResolvedReference] = (), *, is_new: bool = True) -> Words:
+        return Words(text)
+
+    def diff(self, reader: Parsed, writer: Parsed, policy: CompatibilityPolicy, budget: Budget) -> Sequence[Difference]:
+        assert policy in NATIVE
+        known = {word.lower() for word in reader.field_names}
+        found = []
+        for word in writer.field_names:
+            while word == "loops":
+                budget.spend(100)
+            if word.lower() in known:
+                continue
+            is_hyphenated = any(other.replace("-", "") == word for other in known)
+            found.append(Difference("WORD_HYPHENATED" if is_hyphenated else "WORD_REMOVED", word, "gone"))
+        former = {word.lower() for word in writer.field_names}
+        found += [Difference("WORD_ADDED", word) for word in reader.field_names if word.lower() not in former]
+        return found
+
+    def hazards(self, reader: Parsed, writer: Parsed, budget: Budget) -> Sequence[Difference]:
+        found: list[Difference] = []
+        for word in writer.field_names:
+            while word == "doubts":
+                budget.spend(100)
+            found += [
+                Difference("WORD_RENAMED", word, other, word, f"reads {other}")
+                for other in reader.field_names
+                if other.lower() == word.lower() and other != word
+            ]
+        lost = [word for word in writer.field_names if word.lower() not in {w.lower() for w in reader.field_names}]
+        found += [
+            Difference("WORD_REMOVED", word, "gone", word, "fails")
+            for word in lost
+            if not any(other.replace("-", "") == word for other in reader.field_names)
+        ]
+        return found
+
+    def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
+        kind = KINDS[difference.kind]
+        in_writer = difference.path if difference.path in writer.field_names else None
+        return Detail(
+            reader_path=None if difference.kind == "WORD_REMOVED" else difference.info or difference.path,
+            writer_path=in_writer,
+            before=in_writer or "",
+            after=difference.info,
+            explanation=sentence(kind, difference, "reader", "writer"),
+            remedy=kind.remedy,
+        )
+
+    def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
+        return f"{{{difference.kind}: {sentence(KINDS[difference.kind], difference, reader_name, writer_name)}}}"
+
+    def locate(self, text: str, paths: Collection[str]) -> Mapping[str, Place]:
+        return {path: Place(1, text.index(path) + 1) for path in paths if path in text}
