@@ -36,7 +36,7 @@ TRANSITIVE = frozenset(
         CompatibilityLevel.FULL_TRANSITIVE,
     }
 )
-_FORWARD = frozenset(
+FORWARD = frozenset(
     {
         CompatibilityLevel.FORWARD,
         CompatibilityLevel.FORWARD_TRANSITIVE,
@@ -44,7 +44,7 @@ _FORWARD = frozenset(
         CompatibilityLevel.FULL_TRANSITIVE,
     }
 )
-_BACKWARD = frozenset(
+BACKWARD = frozenset(
     {
         CompatibilityLevel.BACKWARD,
         CompatibilityLevel.BACKWARD_TRANSITIVE,
@@ -95,17 +95,17 @@ class Judge:
         backward: Sequence[Finding] = ()
         is_complete = is_forward_complete = True
         try:
-            if self.level in _FORWARD:
+            if self.level in FORWARD:
                 forward, is_forward_complete = self._findings(
                     fmt, previous, candidate, Direction.FORWARD, previous.version
                 )
-            if self.level in _BACKWARD:
+            if self.level in BACKWARD:
                 backward, is_complete = self._findings(fmt, candidate, previous, Direction.BACKWARD, previous.version)
         except TooComplex as error:
             raise TooComplex(str(error), msgspec.structs.replace(report, findings=tuple(forward))) from None
         findings = with_allowances((*forward, *backward), self.level, self.policy, fmt.kinds)
         messages = [finding.message for finding in findings if finding.breaks]
-        if any(finding.breaks for finding in backward) or (messages and self.level not in _BACKWARD):
+        if any(finding.breaks for finding in backward) or (messages and self.level not in BACKWARD):
             messages += [f"{{oldSchemaVersion: {previous.version}}}", f"{{oldSchema: '{_quote(previous.text)}'}}"]
         return msgspec.structs.replace(
             report,
@@ -146,7 +146,7 @@ class Judge:
                     message=fmt.describe(difference, *names),
                 )
             )
-        return (_with_places(fmt, found, reader, writer) if self.is_thorough else found), is_complete
+        return (with_places(fmt, found, reader, writer) if self.is_thorough else found), is_complete
 
     def _severity(self, fmt: Format, difference: Difference) -> Severity:
         kind = fmt.kinds[difference.kind]
@@ -191,7 +191,8 @@ def _merge(differences: list[Difference], hazards: Sequence[Difference]) -> list
     return differences
 
 
-def _with_places(fmt: Format, findings: Sequence[Finding], reader: Side, writer: Side) -> Sequence[Finding]:
+def with_places(fmt: Format, findings: Sequence[Finding], reader: Side, writer: Side) -> Sequence[Finding]:
+    """Return the findings of one direction of a pair with where they stand in the two texts."""
     reader_paths = {path for finding in findings if (path := finding.detail.reader_path) is not None}
     writer_paths = {path for finding in findings if (path := finding.detail.writer_path) is not None}
     reader_places = fmt.locate(reader.text, reader_paths)
