@@ -21,7 +21,7 @@ _TABLES = {Table.FLINK: "Flink", Table.ICEBERG: "Iceberg"}
 _ALLOWANCE = "compatibilityPolicy STRICT does not ask for tables."
 # What mends a table that old readers keep is to leave it; how they would have to change is beyond the author's reach.
 _FORWARD_REMEDY = (
-    "Leave '{path}' as the old schema has it, or ask for a level that does not let tables of old schemas take new rows, "
+    "Leave '{path}' as the old schema has it, or ask for a level at which tables of old schemas take no new rows, "
     "such as BACKWARD."
 )
 _SHOWN = 200

@@ -109,12 +109,8 @@ class Row:
     __slots__ = ("columns", "depth", "is_union")
 
     def __init__(self, columns: Iterable[Column], *, is_union: bool = False) -> None:
-        """Take the columns. Raises InvalidSchema for two of one name, and when the row nests too deep."""
-        self.columns: dict[str, Column] = {}
-        for column in columns:
-            if column.name in self.columns:
-                raise InvalidSchema(f"A table cannot have two columns '{column.name[:200]}' side by side; rename one")
-            self.columns[column.name] = column
+        """Take columns of different names. Raises InvalidSchema when the row nests too deep."""
+        self.columns = {column.name: column for column in columns}
         self.is_union = is_union
         self.depth = _depth(column.slot for column in self.columns.values())
 

@@ -62,9 +62,9 @@ class _JsonConversion:
 
     def slot(self, schema: Any, base: str, place: str | None) -> Slot:  # noqa: ANN401 - any JSON value
         if not isinstance(schema, dict) or not _SPEAKING & schema.keys():
-            raise InvalidSchema(f"The schema at '{_show(place)}' says no type, so no column can hold it; write one")
+            raise InvalidSchema(f"The schema {_at(place)} says no type, so no column can hold it; write one")
         below = self._resources.base_of(schema, base)
-        return self._conversion.once(id(schema), f"at '{_show(place)}'", lambda: self._slot(schema, below, place))
+        return self._conversion.once(id(schema), _at(place), lambda: self._slot(schema, below, place))
 
     def _slot(self, schema: dict[str, Any], base: str, place: str | None) -> Slot:
         if "$ref" in schema:
@@ -81,19 +81,19 @@ class _JsonConversion:
         for keyword in _CHOICES:
             if schema.get(keyword):
                 return self._choice(schema[keyword], base, _below(place, keyword))
-        raise InvalidSchema(f"The schema at '{_show(place)}' says no type, so no column can hold it; write one")
+        raise InvalidSchema(f"The schema {_at(place)} says no type, so no column can hold it; write one")
 
     def _reference(self, reference: str, base: str, place: str | None) -> Slot:
         target = self._resources.find(reference, base)
         if target is None:
             raise InvalidSchema(f"The $ref '{reference[:200]}' leads to a metaschema, which no column can hold")
-        is_local = place is not None and base == self._resources.root.base and reference.startswith("#/")
+        is_local = place is not None and base == self._resources.root.base and reference[:2] in {"#", "#/"}
         return self.slot(target.schema, target.base, unquote(reference[1:]) if is_local else None)
 
     def _typed(self, names: Sequence[str], schema: dict[str, Any], base: str, place: str | None) -> Slot:
         others = [name for name in names if name != "null"]
         if not others:
-            raise InvalidSchema(f"The schema at '{_show(place)}' allows null alone; a column needs another type too")
+            raise InvalidSchema(f"The schema {_at(place)} allows null alone; a column needs another type too")
         types = [self._type(name, schema, base, place) for name in others]
         return _choose(types, [place] * len(types), is_nullable=len(others) < len(names))
 
@@ -108,7 +108,7 @@ class _JsonConversion:
             slots.append(self.slot(member, base, here))
             places.append(here)
         if not slots:
-            raise InvalidSchema(f"The schema at '{_show(place)}' allows null alone; a column needs another type too")
+            raise InvalidSchema(f"The schema {_at(place)} allows null alone; a column needs another type too")
         is_nullable = is_nullable or any(slot.is_nullable for slot in slots)
         return _choose([slot.type for slot in slots], places, is_nullable=is_nullable)
 
@@ -143,13 +143,13 @@ class _JsonConversion:
     def _array(self, schema: dict[str, Any], base: str, place: str | None) -> LogicalType:
         items = schema.get("items")
         if isinstance(items, list) or "prefixItems" in schema:
-            raise InvalidSchema(f"The tuple at '{_show(place)}' is no list of one type; write an object instead")
+            raise InvalidSchema(f"The tuple {_at(place)} is no list of one type; write an object instead")
         here = _below(place, "items")
         # Connect writes maps whose keys are not text as lists of entries.
         if schema.get("connect.type") == "map" and isinstance(items, dict):
             entry = {column.name: column.slot for column in self._columns(items, base, here)}
             if entry.keys() != {"key", "value"}:
-                raise InvalidSchema(f"The map at '{_show(place)}' has to be a list of objects with key and value")
+                raise InvalidSchema(f"The map {_at(place)} has to be a list of objects with key and value")
             return MapOf(entry["key"], entry["value"])
         return ListOf(self.slot(items, base, here))
 
@@ -186,7 +186,7 @@ def _join(parts: Sequence[Slot], place: str | None) -> Slot:
     columns: dict[str, Column] = {}
     for part in parts:
         if not isinstance(part.type, Row) or part.type.is_union:
-            raise InvalidSchema(f"The parts of the allOf at '{_show(place)}' are not all objects, so they are no row")
+            raise InvalidSchema(f"The parts of the allOf {_at(place)} are not all objects, so they are no row")
         columns |= part.type.columns
     return Slot(Row(columns.values()), all(part.is_nullable for part in parts))
 
@@ -237,5 +237,5 @@ def _below(place: str | None, *tokens: str) -> str | None:
     return None if place is None else "/".join((place, *tokens))
 
 
-def _show(place: str | None) -> str:
-    return "in a reference" if place is None else f"#{place[:200]}"
+def _at(place: str | None) -> str:
+    return "in a reference" if place is None else f"at '#{place[:200]}'"
