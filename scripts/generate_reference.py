@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from llm_schema_registry import errors, model
+from llm_schema_registry.compatibility.logical_kinds import KINDS as LOGICAL_KINDS
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.formats.base import breaks
 from llm_schema_registry.model import CompatibilityPolicy
@@ -17,7 +18,6 @@ from llm_schema_registry.settings import FIELDS, PREFIX, describe
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTICE = "<!-- Written by `make gen`; edit the code instead. -->"
-_POLICIES = (CompatibilityPolicy.STRICT, CompatibilityPolicy.LENIENT, CompatibilityPolicy.SOUND)
 
 
 def render() -> Mapping[Path, str]:
@@ -63,19 +63,23 @@ def _errors() -> str:
 
 
 def _kinds() -> str:
+    tables = {fmt.schema_type: fmt.kinds for fmt in FORMATS.values()} | {"Tables, under LOGICAL alone": LOGICAL_KINDS}
     parts = []
-    for fmt in FORMATS.values():
+    for title, kinds in tables.items():
         rows = [
             (
                 f"`{kind.id}`",
-                *("breaks" if breaks(kind, policy) else "fine" for policy in _POLICIES),
+                *("breaks" if breaks(kind, policy) else "fine" for policy in CompatibilityPolicy),
                 kind.wording.replace("{path}", "PATH").replace("{info}", "INFO"),
                 kind.remedy,
             )
-            for kind in fmt.kinds.values()
+            for kind in kinds.values()
         ]
-        parts.append([f"## {fmt.schema_type}", "", *_table(("Kind", *_POLICIES, "Says", "Remedy"), rows)])
-    intro = "What a comparison of a reader with a writer can find, and whether it breaks compatibility."
+        parts.append([f"## {title}", "", *_table(("Kind", *CompatibilityPolicy, "Says", "Remedy"), rows)])
+    intro = (
+        "What a comparison of a reader with a writer can find, and which policies it breaks compatibility under. What "
+        "only SOUND refuses is reported as a hazard under the others."
+    )
     return _page("Kinds of differences", intro, *parts)
 
 

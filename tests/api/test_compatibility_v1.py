@@ -176,3 +176,27 @@ async def test_a_pair_that_takes_too_long_is_refused_with_what_was_decided(store
     assert "too complex" in await registry.refuse(42212, "POST", "/v1/compatibility", body)
     assert await registry.get("/subjects/s/versions") == [1, 2]
     await registry.close()
+
+
+async def test_logical_asks_for_tables_beside_the_native_checks(registry: Registry) -> None:
+    """At every level, of all the versions that it names (compatibility-rules 1.5)."""
+    await registry.put("/config/s", {"compatibility": "NONE"})
+    for text in (record("R", "a:string"), record("R", "a:int"), record("R", "a:int", "b:int=0")):
+        await registry.register("s", text)
+    await registry.put("/config/s", {"compatibility": "BACKWARD", "compatibilityPolicy": "LOGICAL"})
+    narrowed = record("R", "a:int")
+    assert (await check(registry, narrowed, compatibility_policy="STRICT"))["is_compatible"] is True
+    report = await check(registry, record("R", "b:int=0"))
+    assert report["policy"] == "LOGICAL"
+    assert [finding["kind"] for finding in report["findings"] if finding["severity"] == "breaking"]
+    assert all(finding["version"] == 3 for finding in report["findings"])
+    assert "compatibilityPolicy STRICT does not ask for tables." in report["findings"][0]["remedy"]
+    transitive = await check(registry, record("R", "a:long", "b:int=0"), compatibility_mode="BACKWARD_TRANSITIVE")
+    logical = {finding["version"] for finding in transitive["findings"] if "table" in finding["explanation"]}
+    assert 1 in logical
+    one = await check(registry, record("R", "b:int=0"), versions=[3])
+    assert one["is_compatible"] is False
+    alone = await check(registry, '{"type":"record","name":"R","fields":[]}', compatibility_mode="NONE")
+    assert (alone["is_compatible"], alone["compared_versions"]) == (False, [])
+    message = await registry.refuse_registration(40901, "s", record("R", "b:int=0"))
+    assert "category:" in message

@@ -11,5 +11,6 @@ from llm_schema_registry.compatibility.judge import (
     reserved_field_problems,
     tail,
 )
+from llm_schema_registry.compatibility.logical import check_logical
 
-__all__ = ["MAX_FINDINGS", "TRANSITIVE", "Judge", "Side", "reserved_field_problems", "tail"]
+__all__ = ["MAX_FINDINGS", "TRANSITIVE", "Judge", "Side", "check_logical", "reserved_field_problems", "tail"]

@@ -37,7 +37,7 @@ TRANSITIVE = frozenset(
         CompatibilityLevel.FULL_TRANSITIVE,
     }
 )
-_FORWARD = frozenset(
+FORWARD = frozenset(
     {
         CompatibilityLevel.FORWARD,
         CompatibilityLevel.FORWARD_TRANSITIVE,
@@ -45,7 +45,7 @@ _FORWARD = frozenset(
         CompatibilityLevel.FULL_TRANSITIVE,
     }
 )
-_BACKWARD = frozenset(
+BACKWARD = frozenset(
     {
         CompatibilityLevel.BACKWARD,
         CompatibilityLevel.BACKWARD_TRANSITIVE,
@@ -97,11 +97,11 @@ class Judge:
         backward: Sequence[Finding] = ()
         is_complete = is_forward_complete = True
         try:
-            if self.level in _FORWARD:
+            if self.level in FORWARD:
                 forward, is_forward_complete = self._findings(
                     fmt, previous, candidate, Direction.FORWARD, previous.version
                 )
-            if self.level in _BACKWARD:
+            if self.level in BACKWARD:
                 backward, is_complete = self._findings(fmt, candidate, previous, Direction.BACKWARD, previous.version)
         except TooComplex as error:
             raise TooComplex(
@@ -109,7 +109,7 @@ class Judge:
             ) from None
         findings = with_allowances((*forward, *backward), self.level, self.policy, fmt.kinds)
         messages = [finding.message for finding in findings if finding.breaks]
-        if any(finding.breaks for finding in backward) or (messages and self.level not in _BACKWARD):
+        if any(finding.breaks for finding in backward) or (messages and self.level not in BACKWARD):
             messages += [f"{{oldSchemaVersion: {previous.version}}}", f"{{oldSchema: '{_quote(previous.text)}'}}"]
         return msgspec.structs.replace(
             report,
@@ -147,7 +147,7 @@ class Judge:
             for severity, difference in self._weigh(fmt, differences)
         ]
         if self.is_thorough or any(finding.breaks for finding in found):
-            found = _with_places(fmt, found, reader, writer)
+            found = with_places(fmt, found, reader, writer)
         return found, is_complete
 
     def _weigh(self, fmt: Format, differences: Sequence[Difference]) -> Iterable[tuple[Severity, Difference]]:
@@ -203,7 +203,8 @@ def _merge(differences: list[Difference], hazards: Sequence[Difference]) -> list
     return differences
 
 
-def _with_places(fmt: Format, findings: Sequence[Finding], reader: Side, writer: Side) -> list[Finding]:
+def with_places(fmt: Format, findings: Sequence[Finding], reader: Side, writer: Side) -> list[Finding]:
+    """Return the findings with the places of their paths in the texts of the two sides."""
     reader_paths = {path for finding in findings if (path := finding.detail.reader_path) is not None}
     writer_paths = {path for finding in findings if (path := finding.detail.writer_path) is not None}
     reader_places = fmt.locate(reader.text, reader_paths)

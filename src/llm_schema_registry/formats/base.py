@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from llm_schema_registry.errors import TooComplex
+from llm_schema_registry.formats.logical_type import LogicalType
 from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, EntityTags, Place
 
 _PLACEHOLDER = re.compile(r"\{(reader|writer|info|path)\}")
@@ -175,6 +176,11 @@ class Format(Protocol):
 
     def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
         """Return the one-line pseudo-object of compatibility-rules 1.8 for a difference."""
+
+    def logical(self, parsed: Parsed) -> LogicalType:
+        """Return the schema as a table (compatibility-rules 1.5). Raises InvalidSchema when it cannot be one: a type
+        that contains itself or has no counterpart in SQL, or nesting that is too deep.
+        """
 
 
 def breaks(kind: Kind, policy: CompatibilityPolicy) -> bool:

@@ -6,6 +6,7 @@ Refuses to know what breaks a reader; it loads versions and asks the engines.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -15,7 +16,18 @@ from llm_schema_registry.compatibility import MAX_FINDINGS, Judge, Side
 from llm_schema_registry.contracts.merge import property_of
 from llm_schema_registry.errors import InvalidSchema, TooComplex
 from llm_schema_registry.formats import get_format
-from llm_schema_registry.model import CompatibilityLevel, Config, Finding, Metadata, Report, Severity, Subject, Version
+from llm_schema_registry.formats.base import Format
+from llm_schema_registry.model import (
+    CompatibilityLevel,
+    CompatibilityPolicy,
+    Config,
+    Finding,
+    Metadata,
+    Report,
+    Severity,
+    Subject,
+    Version,
+)
 from llm_schema_registry.registry.candidate import Candidate, parse_stored
 from llm_schema_registry.registry.operation import Call
 from llm_schema_registry.store.base import Page, Reader, Visibility
@@ -48,15 +60,20 @@ async def gate(
     gauge = Gauge(call, reader, candidate, judge_of(call, config, is_thorough=is_thorough))
     report = Report(is_compatible=True, level=gauge.judge.level, policy=gauge.judge.policy)
     metadata = candidate.content(config, latest).metadata
+    is_transitive = level in compatibility.TRANSITIVE
+    earlier = _newest_first(reader, subject, config, metadata)
     if latest is not None and level is not CompatibilityLevel.NONE:
-        earlier = _newest_first(reader, subject, config, metadata)
         async for version in earlier:
             report = join_reports(report, await gauge.compare(version, report))
-            if not report.is_compatible or level not in compatibility.TRANSITIVE:
+            if not report.is_compatible or not is_transitive:
                 break
-        if report.is_compatible and level not in compatibility.TRANSITIVE and is_thorough:
+        if report.is_compatible and not is_transitive and is_thorough:
             warnings = [await gauge.warn(version) async for version in _first(earlier, MAX_REMEMBERED)]
             report = msgspec.structs.replace(report, findings=(*report.findings, *_newest_of_each(warnings)))
+    if report.policy is CompatibilityPolicy.LOGICAL:
+        all_of_them = _newest_first(reader, subject, config, metadata)
+        named = all_of_them if is_transitive else _first(all_of_them, 1)
+        report = await gauge.add_logical([version async for version in named], report)
     return conclude(report, candidate, config, latest)
 
 
@@ -78,6 +95,8 @@ async def compare_with(
     report = Report(is_compatible=True, level=gauge.judge.level, policy=gauge.judge.policy)
     for version in versions:
         report = join_reports(report, await gauge.compare(version, report))
+    if report.policy is CompatibilityPolicy.LOGICAL:
+        report = await gauge.add_logical(versions, report)
     return conclude(report, candidate, config, latest)
 
 
@@ -93,11 +112,9 @@ class Gauge:
     async def compare(self, version: Version, until_then: Report) -> Report:
         """Compare with one version. One that today's rules refuse is incompatible. Raises TooComplex."""
         call = self.call
-        fmt = get_format(call.engines.formats, self.candidate.schema_type)
-        side = Side(self.candidate.schema_type, self.candidate.submission.text, self.candidate.parsed)
         try:
             previous = await side_of(call, self.reader, version)
-            return await call.engines.run(self.judge.compare, fmt, side, previous)
+            return await call.engines.run(self.judge.compare, self._format, self._side, previous)
         except InvalidSchema as error:
             reason = f"Version {version.version} cannot be compared: {error}"
             message = f'{{errorType:"UNREADABLE_VERSION", description:"{reason}"}}'
@@ -107,6 +124,38 @@ class Gauge:
         except TooComplex as error:
             report = join_reports(until_then, error.report)
             raise TooComplex(f"Version {version.version}: {error}. {_told(report)}", report) from None
+
+    async def add_logical(self, versions: Sequence[Version], report: Report) -> Report:
+        """Add what forbids the candidate as a table, beside all these versions (compatibility-rules 1.5).
+
+        Raises TooComplex.
+        """
+        call = self.call
+        previous = []
+        for version in versions:
+            # One that today's rules refuse is no table either; comparing told so already.
+            with suppress(InvalidSchema):
+                previous.append(await side_of(call, self.reader, version))
+        try:
+            findings = await call.engines.run(
+                compatibility.check_logical, self.judge, self._format, self._side, previous
+            )
+        except TooComplex as error:
+            raise TooComplex(f"{error}. {_told(report)}", report) from None
+        return msgspec.structs.replace(
+            report,
+            is_compatible=report.is_compatible and not findings,
+            messages=(*report.messages, *(finding.message for finding in findings)),
+            findings=(*report.findings, *findings)[:MAX_FINDINGS],
+        )
+
+    @property
+    def _format(self) -> Format:
+        return get_format(self.call.engines.formats, self.candidate.schema_type)
+
+    @property
+    def _side(self) -> Side:
+        return Side(self.candidate.schema_type, self.candidate.submission.text, self.candidate.parsed)
 
     async def warn(self, version: Version) -> Sequence[Finding]:
         """Return what would break with a version that the level does not ask about, as hazards."""

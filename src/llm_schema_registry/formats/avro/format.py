@@ -16,8 +16,10 @@ from llm_schema_registry.formats.avro.document import check_size, shorten, write
 from llm_schema_registry.formats.avro.kinds import KINDS
 from llm_schema_registry.formats.avro.parse import AvroRules, Reader
 from llm_schema_registry.formats.avro.render import Renderer, merge_tags
+from llm_schema_registry.formats.avro.table import to_logical
 from llm_schema_registry.formats.avro.tree import Record, Type
 from llm_schema_registry.formats.base import Budget, Kind, Parsed, ResolvedReference, sentence
+from llm_schema_registry.formats.logical_type import LogicalType
 from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, EntityTags, Place
 
 SCHEMA_TYPE = "AVRO"
@@ -25,7 +27,10 @@ MEDIA_TYPES = ("application/vnd.apache.avro+json", "application/avro+json")
 
 
 class AvroSchema:
-    """An Avro schema that was understood. `root` is its type; names of references are resolved in it."""
+    """An Avro schema that was understood. `root` is its type; names of references are resolved in it.
+
+    `referenced` are the full names of the types that references define.
+    """
 
     reserved_misuse: str | None = None
 
@@ -33,7 +38,7 @@ class AvroSchema:
         """Write the schema once, so that one which cannot be stored is refused here. Raises InvalidSchema."""
         self.root = root
         self._types = types
-        self._referenced = referenced
+        self.referenced = referenced
         renderer = Renderer(types, referenced)
         self.canonical = renderer.text(root)
         check_size(self.canonical)
@@ -42,7 +47,7 @@ class AvroSchema:
 
     @property
     def normalized(self) -> str:
-        return Renderer(self._types, self._referenced, is_normalized=True).text(self.root)
+        return Renderer(self._types, self.referenced, is_normalized=True).text(self.root)
 
     @property
     def field_names(self) -> tuple[str, ...]:
@@ -54,7 +59,7 @@ class AvroSchema:
 
     def with_tags(self, add: Sequence[EntityTags], remove: Sequence[EntityTags]) -> str:
         tags = merge_tags(self._tags, add, remove)
-        return Renderer(self._types, self._referenced, tags=tags).text(self.root)
+        return Renderer(self._types, self.referenced, tags=tags).text(self.root)
 
     def render(self, style: str) -> str:
         return self.inlined if style == "resolved" else self.canonical
@@ -113,3 +118,7 @@ class AvroFormat:
         # Names of old versions may not have been checked: a line break in one must not break the line.
         info = " ".join(difference.info.splitlines())
         return f"{{errorType:'{difference.kind}', description:'{description}', additionalInfo:'{info}'}}"
+
+    def logical(self, parsed: Parsed) -> LogicalType:
+        schema = cast("AvroSchema", parsed)
+        return to_logical(schema.root, schema.referenced)

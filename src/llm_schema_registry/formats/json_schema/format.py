@@ -12,6 +12,8 @@ from llm_schema_registry.formats.base import Budget, Parsed, ResolvedReference, 
 from llm_schema_registry.formats.json_schema.diff import diff
 from llm_schema_registry.formats.json_schema.kinds import KINDS
 from llm_schema_registry.formats.json_schema.parse import MEDIA_TYPE, JsonSchema, parse
+from llm_schema_registry.formats.json_schema.table import to_logical
+from llm_schema_registry.formats.logical_type import LogicalType
 from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, Place
 
 
@@ -50,3 +52,7 @@ class JsonSchemaFormat:
         text = sentence(KINDS[difference.kind], difference, reader_name, writer_name)
         line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
         return f'{{errorType:"{difference.kind}", description:"{line}\'}}'
+
+    def logical(self, parsed: Parsed) -> LogicalType:
+        """Return the schema as a table. Raises InvalidSchema when it cannot be one."""
+        return to_logical(cast("JsonSchema", parsed).resources)

@@ -9,10 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
 from llm_schema_registry.formats.base import Budget, Kind, Parsed, ResolvedReference, sentence
+from llm_schema_registry.formats.logical_type import LogicalType
 from llm_schema_registry.formats.protobuf.compiler import Compiler
 from llm_schema_registry.formats.protobuf.diff import compare
 from llm_schema_registry.formats.protobuf.kinds import KINDS
 from llm_schema_registry.formats.protobuf.parse import BINARY_MEDIA_TYPES, TEXT_MEDIA_TYPE, ProtobufSchema, parse_schema
+from llm_schema_registry.formats.protobuf.table import to_logical
 from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, Place
 
 __all__ = ["ProtobufFormat", "ProtobufSchema"]
@@ -67,3 +69,8 @@ class ProtobufFormat:
         """Return a pseudo-object with double quotes (compatibility-rules 1.8)."""
         description = sentence(KINDS[difference.kind], difference, reader_name, writer_name)
         return f'{{errorType:"{difference.kind}", description:"{description}"}}'
+
+    def logical(self, parsed: Parsed) -> LogicalType:
+        """Return the first message as a table. Raises InvalidSchema when it cannot be one."""
+        schema = cast("ProtobufSchema", parsed)
+        return to_logical(schema.file, schema.symbols)
