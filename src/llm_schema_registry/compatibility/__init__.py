@@ -11,5 +11,16 @@ from llm_schema_registry.compatibility.judge import (
     reserved_field_problems,
     tail,
 )
+from llm_schema_registry.compatibility.several import join_reports, newest_of_each, warnings_of
 
-__all__ = ["MAX_FINDINGS", "TRANSITIVE", "Judge", "Side", "reserved_field_problems", "tail"]
+__all__ = [
+    "MAX_FINDINGS",
+    "TRANSITIVE",
+    "Judge",
+    "Side",
+    "join_reports",
+    "newest_of_each",
+    "reserved_field_problems",
+    "tail",
+    "warnings_of",
+]

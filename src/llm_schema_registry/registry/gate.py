@@ -5,17 +5,17 @@ Refuses to know what breaks a reader; it loads versions and asks the engines.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from llm_schema_registry import compatibility
-from llm_schema_registry.compatibility import MAX_FINDINGS, Judge, Side
+from llm_schema_registry.compatibility import Judge, Side, join_reports, newest_of_each, warnings_of
 from llm_schema_registry.contracts.merge import property_of
 from llm_schema_registry.errors import InvalidSchema, TooComplex
 from llm_schema_registry.formats import get_format
-from llm_schema_registry.model import CompatibilityLevel, Config, Finding, Metadata, Report, Severity, Subject, Version
+from llm_schema_registry.model import CompatibilityLevel, Config, Finding, Metadata, Report, Subject, Version
 from llm_schema_registry.registry.candidate import Candidate, parse_stored
 from llm_schema_registry.registry.operation import Call
 from llm_schema_registry.store.base import Page, Reader, Visibility
@@ -56,7 +56,7 @@ async def gate(
                 break
         if report.is_compatible and level not in compatibility.TRANSITIVE and is_thorough:
             warnings = [await gauge.warn(version) async for version in _first(earlier, MAX_REMEMBERED)]
-            report = msgspec.structs.replace(report, findings=(*report.findings, *_newest_of_each(warnings)))
+            report = msgspec.structs.replace(report, findings=(*report.findings, *newest_of_each(warnings)))
     return conclude(report, candidate, config, latest)
 
 
@@ -114,9 +114,7 @@ class Gauge:
             report = await self.compare(version, Report(is_compatible=True))
         except TooComplex:
             return ()
-        return [
-            msgspec.structs.replace(finding, severity=Severity.HAZARD) for finding in report.findings if finding.breaks
-        ]
+        return warnings_of(report)
 
 
 def conclude(report: Report, candidate: Candidate, config: Config, latest: Version | None) -> Report:
@@ -147,20 +145,6 @@ async def side_of(call: Call, reader: Reader, version: Version) -> Side:
     return Side(content.schema_type, content.text, await parse_stored(call, reader, version), version.version)
 
 
-def join_reports(report: Report, further: Report | None) -> Report:
-    """Return what two comparisons of one candidate found, one after the other."""
-    if further is None:
-        return report
-    return msgspec.structs.replace(
-        further,
-        is_compatible=report.is_compatible and further.is_compatible,
-        messages=(*report.messages, *further.messages),
-        findings=(*report.findings, *further.findings)[:MAX_FINDINGS],
-        compared=(*report.compared, *further.compared),
-        are_hazards_complete=report.are_hazards_complete and further.are_hazards_complete,
-    )
-
-
 def is_in_group(version: Version, metadata: Metadata | None, config: Config) -> bool:
     """Whether a version belongs to the compatibility group of a candidate's metadata (compatibility-rules 1.6)."""
     group = config.compatibility_group
@@ -187,17 +171,6 @@ async def _first(versions: AsyncIterator[Version], count: int) -> AsyncIterator[
         count -= 1
         if not count:
             return
-
-
-def _newest_of_each(warnings: Iterable[Sequence[Finding]]) -> Iterable[Finding]:
-    """Of a finding that several versions share, keep the newest version's."""
-    known = set()
-    for findings in warnings:
-        for finding in findings:
-            key = (finding.difference.kind, finding.detail.reader_path, finding.direction)
-            if key not in known:
-                known.add(key)
-                yield finding
 
 
 def _told(report: Report) -> str:
