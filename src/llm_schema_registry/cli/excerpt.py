@@ -15,7 +15,7 @@ from rich.cells import cell_len, chop_cells
 from llm_schema_registry.cli.checked import Checked, Source, evidence, new_side
 from llm_schema_registry.cli.output import visible
 from llm_schema_registry.model import Direction, Severity
-from llm_schema_registry.wire.report import FindingBody, PlaceBody
+from llm_schema_registry.wire.report import CheckBody, FindingBody, PlaceBody
 
 _WORDS = {Severity.BREAKING: "error", Severity.HAZARD: "warning", Severity.INFO: "info"}
 _COLOURS = {Severity.BREAKING: "1;31", Severity.HAZARD: "1;33", Severity.INFO: "1;36"}
@@ -94,6 +94,9 @@ class Layout:
         report = checked.report
         assert report is not None  # noqa: S101  # only files with one come here
         word = self._paint("compatible", _GOOD) if report.is_compatible else self._paint("incompatible", _BAD)
+        named = f"{word}: {visible(checked.new.name)}"
+        if isinstance(report, CheckBody) and report.is_registered:
+            return f"{named}; it is version {report.version} of {visible(report.subject)} already"
         compared = ", ".join(visible(checked.name_of(version)) for version in report.compared_versions)
         found = checked.findings(is_verbose=True)
         counts = [
@@ -102,7 +105,7 @@ class Layout:
             if (number := sum(finding.severity is severity for finding in found)) or severity is Severity.BREAKING
         ]
         parts = [
-            f"{word}: {visible(checked.new.name)}",
+            named,
             f"compared with {compared}" if compared else "there is nothing to compare it with",
             f"level {report.level}",
             f"policy {report.policy}",
