@@ -146,7 +146,7 @@ def _around(line: str, column: int, cells: int) -> tuple[str, int]:
     shown_after = visible(after[:window].replace("\t", " "))
     if cell_len(shown_before) + cell_len(shown_after) <= cells and len(before) + len(after) <= 2 * window:
         return shown_before + shown_after, cell_len(shown_before)
-    room = max(cells // 3, cells - cell_len(shown_after))
+    room = max(cells // 2, cells - cell_len(shown_after))
     if cell_len(shown_before) > room or len(before) > window:
         shown_before = _CUT + _head(shown_before[::-1], room - len(_CUT))[::-1]
     room = cells - cell_len(shown_before)
