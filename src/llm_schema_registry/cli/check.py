@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from llm_schema_registry.cli.checked import Checked
+from llm_schema_registry.cli.checked import Checked, Problem
 from llm_schema_registry.cli.config import LEVELS, POLICIES
 from llm_schema_registry.cli.output import Colour, Output, harmless, print_text
 from llm_schema_registry.cli.schema_file import Normalize, SchemaType
@@ -124,12 +124,18 @@ def check(
         from llm_schema_registry.cli import online  # noqa: PLC0415  # loads what only a check needs
 
         overrides = {"versions": version, "compatibility_mode": level, "compatibility_policy": policy}
-        checked = online.check_subject(
-            session.remote, subject, files[0], schema_type, reference, overrides, normalize=normalize
-        )
-        if error_format is ErrorFormat.TEXT:
-            checked = online.with_texts(session.remote, subject, checked, is_verbose=verbose)
-        results = [checked]
+        results = [
+            online.check_subject(
+                session.remote,
+                subject,
+                files[0],
+                schema_type,
+                reference,
+                overrides,
+                normalize=normalize,
+                with_texts=error_format is ErrorFormat.TEXT,
+            )
+        ]
     else:
         if version or normalize:
             raise typer.BadParameter("--version and --normalize go with --subject")
@@ -137,7 +143,7 @@ def check(
             raise typer.BadParameter("name earlier versions behind the file, or --against-git, or --subject")
         results = _check_files(files, against_git, level, policy, schema_type, reference)
     _write(results, error_format, color, is_verbose=verbose)
-    if any(checked.problem for checked in results):
+    if any(isinstance(checked.result, Problem) for checked in results):
         raise typer.Exit(1)
     if not all(checked.is_compatible for checked in results):
         raise typer.Exit(INCOMPATIBLE_EXIT_CODE)
@@ -178,7 +184,7 @@ def _write(results: Sequence[Checked], error_format: ErrorFormat, colour: Colour
         print(line)
     sys.stdout.flush()  # a log that takes both streams keeps their order
     for checked in results:
-        if checked.problem is not None:
-            problem = checked.problem
+        if isinstance(checked.result, Problem):
+            problem = checked.result
             place = f":{problem.place.line}:{problem.place.column}" if problem.place else ""
             typer.echo(harmless(f"error: {problem.file}{place}: {problem.message}"), err=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from llm_schema_registry.cli.findings import findings_of
+from llm_schema_registry.cli.findings import Finding, findings_of
 from llm_schema_registry.cli.schema_file import STANDARD_INPUT, read_schema
 from llm_schema_registry.model import Direction, Place, Severity
 from llm_schema_registry.wire.report import FindingBody, PlaceBody, ReportBody
@@ -46,46 +46,45 @@ class Checked:
 
     new: Source
     schema_type: str
-    report: ReportBody | None = None
-    problem: Problem | None = None
+    result: ReportBody | Problem
     earlier: Mapping[int, Source] = field(default_factory=dict)
 
     @property
     def is_compatible(self) -> bool:
-        return self.report is not None and self.report.is_compatible
-
-    def findings(self, *, is_verbose: bool) -> list[FindingBody]:
-        """Return what was found, breaking first; infos only when asked for.
-
-        What breaks without a place (another schema type, a reserved field) stands only in the report's messages.
-        """
-        if self.report is None:
-            return []
-        known = {finding.message for finding in self.report.findings}
-        others = [
-            FindingBody(
-                kind=found.kind or INCOMPATIBLE,
-                severity=Severity.BREAKING,
-                direction=Direction.BACKWARD,
-                version=self.report.compared_versions[-1] if self.report.compared_versions else 0,
-                reader=PlaceBody(path=found.path, line=None, column=None),
-                writer=None,
-                before="",
-                after="",
-                sample="",
-                outcome="",
-                explanation=found.reason,
-                remedy="",
-                message="",
-            )
-            for found in findings_of(message for message in self.report.messages if message not in known)
-        ]
-        shown = [found for found in self.report.findings if is_verbose or found.severity is not Severity.INFO]
-        return [*others, *shown]
+        return isinstance(self.result, ReportBody) and self.result.is_compatible
 
     def name_of(self, version: int) -> str:
         """How people name an earlier version."""
         return self.earlier[version].name if version in self.earlier else f"version {version}"
+
+
+def findings_in(report: ReportBody, *, is_verbose: bool) -> list[FindingBody]:
+    """Return what was found, breaking first; infos only when asked for.
+
+    What breaks without a place (another schema type, a reserved field) stands only in the report's messages.
+    """
+    known = {finding.message for finding in report.findings}
+    others = findings_of(message for message in report.messages if message not in known)
+    shown = [finding for finding in report.findings if is_verbose or finding.severity is not Severity.INFO]
+    return [*(_from_message(found, report) for found in others), *shown]
+
+
+def _from_message(found: Finding, report: ReportBody) -> FindingBody:
+    return FindingBody(
+        kind=found.kind or INCOMPATIBLE,
+        severity=Severity.BREAKING,
+        direction=Direction.BACKWARD,
+        version=report.compared_versions[-1] if report.compared_versions else 0,
+        reader=PlaceBody(path=found.path, line=None, column=None),
+        writer=None,
+        before="",
+        after="",
+        sample="",
+        outcome="",
+        explanation=found.reason,
+        remedy="",
+        message="",
+    )
 
 
 def new_side(finding: FindingBody) -> PlaceBody | None:
@@ -112,11 +111,11 @@ class Note(NamedTuple):
 
 def notes_of(checked: Checked, *, is_verbose: bool) -> list[Note]:
     """Return the notes of one file, a problem or breaking ones first."""
-    problem = checked.problem
-    if problem is not None:
+    if isinstance(checked.result, Problem):
+        problem = checked.result
         file = Path(problem.file).as_posix()
         return [Note(problem.kind, Severity.BREAKING, file, problem.place, problem.message, (), (problem.kind, file))]
-    return [_note(checked, finding) for finding in checked.findings(is_verbose=is_verbose)]
+    return [_note(checked, finding) for finding in findings_in(checked.result, is_verbose=is_verbose)]
 
 
 def _note(checked: Checked, finding: FindingBody) -> Note:

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, chop_cells
 
-from llm_schema_registry.cli.checked import Checked, Source, evidence, new_side
+from llm_schema_registry.cli.checked import Checked, Problem, Source, evidence, findings_in, new_side
 from llm_schema_registry.cli.output import visible
 from llm_schema_registry.model import Direction, Severity
-from llm_schema_registry.wire.report import CheckBody, FindingBody, PlaceBody
+from llm_schema_registry.wire.report import CheckBody, FindingBody, PlaceBody, ReportBody
 
 _WORDS = {Severity.BREAKING: "error", Severity.HAZARD: "warning", Severity.INFO: "info"}
 _COLOURS = {Severity.BREAKING: "1;31", Severity.HAZARD: "1;33", Severity.INFO: "1;36"}
@@ -43,12 +43,12 @@ class Layout:
     def lines(self, files: Sequence[Checked]) -> Iterator[str]:
         """Write every file: its findings, then its verdict. A file with a problem has no verdict."""
         for checked in files:
-            if checked.report is None:
+            if isinstance(checked.result, Problem):
                 continue
-            for finding in checked.findings(is_verbose=self.is_verbose):
+            for finding in findings_in(checked.result, is_verbose=self.is_verbose):
                 yield from self._finding(checked, finding)
                 yield ""
-            yield self._verdict(checked)
+            yield self._verdict(checked, checked.result)
 
     def _finding(self, checked: Checked, finding: FindingBody) -> Iterator[str]:
         word = self._paint(_WORDS[finding.severity], _COLOURS[finding.severity])
@@ -90,15 +90,13 @@ class Layout:
             return text
         return _head(text, self._cells - len(_CUT)) + _CUT
 
-    def _verdict(self, checked: Checked) -> str:
-        report = checked.report
-        assert report is not None  # noqa: S101  # only files with one come here
+    def _verdict(self, checked: Checked, report: ReportBody) -> str:
         word = self._paint("compatible", _GOOD) if report.is_compatible else self._paint("incompatible", _BAD)
         named = f"{word}: {visible(checked.new.name)}"
         if isinstance(report, CheckBody) and report.is_registered:
             return f"{named}; it is version {report.version} of {visible(report.subject)} already"
         compared = ", ".join(visible(checked.name_of(version)) for version in report.compared_versions)
-        found = checked.findings(is_verbose=True)
+        found = findings_in(report, is_verbose=True)
         counts = [
             f"{number} {_WORDS[severity]}{'' if number == 1 else 's'}"
             for severity in Severity

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -21,7 +20,7 @@ from llm_schema_registry.errors import InvalidSchema, TooComplex
 from llm_schema_registry.formats import FORMATS, get_format
 from llm_schema_registry.formats.base import Format, ResolvedReference
 from llm_schema_registry.model import CompatibilityLevel, CompatibilityPolicy, Finding, Place, Report
-from llm_schema_registry.wire.report import report_v1
+from llm_schema_registry.wire.report import ReportBody, report_v1
 
 INVALID = "INVALID_SCHEMA"
 TOO_COMPLEX = "TOO_COMPLEX"
@@ -93,20 +92,20 @@ class Offline:
         As a server's gate does, warn of those before for which the level does not ask.
         """
         fmt = _format(schema_type)
-        sources = {version: source for version, (_, source) in enumerate(earlier, start=1)}
-        checked = Checked(new, schema_type, earlier=sources)
+        result: ReportBody | Problem
         try:
             candidate = _side(fmt, new, references)
             previous = [
                 _side(_format(earlier_type), source, earlier_references, version)
                 for version, (earlier_type, source) in enumerate(earlier, start=1)
             ]
-            report = self._compare(fmt, candidate, previous[::-1])
+            result = report_v1(self._compare(fmt, candidate, previous[::-1]))
         except _Invalid as invalid:
-            return replace(checked, problem=invalid.problem)
+            result = invalid.problem
         except TooComplex as error:
-            return replace(checked, problem=Problem(TOO_COMPLEX, new.name, str(error), None))
-        return replace(checked, report=report_v1(report))
+            result = Problem(TOO_COMPLEX, new.name, str(error), None)
+        sources = {version: source for version, (_, source) in enumerate(earlier, start=1)}
+        return Checked(new, schema_type, result, sources)
 
     def _compare(self, fmt: Format, candidate: Side, previous: Sequence[Side]) -> Report:
         level = self._judge.level

@@ -6,7 +6,6 @@ Refuses to judge: the server does, with the same gate that a registration passes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -27,8 +26,12 @@ def check_subject(
     overrides: Mapping[str, Any],
     *,
     normalize: bool,
+    with_texts: bool,
 ) -> Checked:
-    """Ask about a file. What `overrides` leaves out is the subject's own. Raises Failure, Refused."""
+    """Ask about a file, and for the texts that its findings are about if they are wanted.
+
+    What `overrides` leaves out is the subject's own. Raises Failure, Refused.
+    """
     schema_type, new = type_of(file, schema_type), source_of(file)
     body = {
         "subject": subject,
@@ -42,15 +45,17 @@ def check_subject(
         report = msgspec.convert(answer, CheckBody)
     except msgspec.ValidationError as error:
         raise Failure(f"the server's report cannot be read: {error}", "Is the server as new as this command?") from None
-    versions = {*report.compared_versions, *(finding.version for finding in report.findings)}
-    earlier = {version: Source(f"version {version} of {subject}", "") for version in sorted(versions)}
-    return Checked(new, schema_type, report, earlier=earlier)
+    about = {finding.version for finding in report.findings}
+    earlier = {
+        version: Source(
+            f"version {version} of {subject}",
+            _text(remote, subject, version) if with_texts and version in about else "",
+        )
+        for version in sorted({*about, *report.compared_versions})
+    }
+    return Checked(new, schema_type, report, earlier)
 
 
-def with_texts(remote: Remote, subject: str, checked: Checked, *, is_verbose: bool) -> Checked:
-    """Fetch the earlier versions that the findings to be shown are about. Raises Failure, Refused."""
-    earlier = dict(checked.earlier)
-    for version in {finding.version for finding in checked.findings(is_verbose=is_verbose)} & earlier.keys():
-        stored = remote.get(path("v1", "subjects", subject, "versions", version))
-        earlier[version] = Source(earlier[version].name, stored["definition"])
-    return replace(checked, earlier=earlier)
+def _text(remote: Remote, subject: str, version: int) -> str:
+    text: str = remote.get(path("v1", "subjects", subject, "versions", version))["definition"]
+    return text

@@ -83,7 +83,6 @@ def test_infos_are_shown_when_they_are_asked_for(peer: Peer) -> None:
     peer.answers(finding(kind="DOC", severity="info", explanation="Another doc."), texts={1: OLD})
     counts = "level BACKWARD; policy STRICT; 0 errors, 1 info"
     assert peer.lines() == [f"compatible: new.avsc; compared with version 1 of orders; {counts}"]
-    assert [path for path, _ in peer.server.asked] == ["/v1/compatibility"]
     assert peer.lines("--verbose")[0] == "info  DOC  new.avsc"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from llm_schema_registry.cli.checked import Checked
+from llm_schema_registry.cli.checked import Checked, Problem
 
 
 def write_json(files: Sequence[Checked], *, is_verbose: bool) -> str:
@@ -23,13 +23,13 @@ def write_json(files: Sequence[Checked], *, is_verbose: bool) -> str:
 
 
 def _file(checked: Checked) -> dict[str, Any]:
-    problem = checked.problem
+    problem = checked.result if isinstance(checked.result, Problem) else None
     return {
         "file": checked.new.name,
         "schema_type": checked.schema_type,
         "is_compatible": checked.is_compatible,
         "earlier": {str(version): source.name for version, source in checked.earlier.items()},
-        "report": msgspec.to_builtins(checked.report),
+        "report": msgspec.to_builtins(checked.result) if problem is None else None,
         "error": None
         if problem is None
         else {

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from llm_schema_registry.cli.checked import Checked, Note, notes_of
+from llm_schema_registry.cli.checked import Checked, Note, Problem, notes_of
 from llm_schema_registry.model import Severity
 
 _SUITE = "schema compatibility"
@@ -18,8 +18,8 @@ _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 def write_junit(files: Sequence[Checked], *, is_verbose: bool) -> str:
     """Write a suite in which an incompatible file fails, and one that could not be checked is an error."""
-    failures = sum(not checked.is_compatible and checked.problem is None for checked in files)
-    errors = sum(checked.problem is not None for checked in files)
+    failures = sum(not checked.is_compatible and not isinstance(checked.result, Problem) for checked in files)
+    errors = sum(isinstance(checked.result, Problem) for checked in files)
     counts = {"name": _SUITE, "tests": str(len(files)), "failures": str(failures), "errors": str(errors)}
     root = ET.Element("testsuites", counts)
     suite = ET.SubElement(root, "testsuite", counts)
@@ -36,7 +36,10 @@ def _add_case(suite: ET.Element, checked: Checked, notes: Sequence[Note]) -> Non
     if breaking:
         first = breaking[0]
         bad = ET.SubElement(
-            case, "error" if checked.problem else "failure", type=first.kind, message=_legal(first.sentence)
+            case,
+            "error" if isinstance(checked.result, Problem) else "failure",
+            type=first.kind,
+            message=_legal(first.sentence),
         )
         bad.text = "\n\n".join(map(_line, breaking))
     if others:

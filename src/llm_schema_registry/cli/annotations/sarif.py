@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from llm_schema_registry import __version__
 from llm_schema_registry.cli.annotations.fingerprints import with_fingerprints
-from llm_schema_registry.cli.checked import Checked, Note, notes_of
+from llm_schema_registry.cli.checked import Checked, Note, Problem, notes_of
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.formats.base import sentence
 from llm_schema_registry.model import Difference, Place, Severity
@@ -41,7 +41,7 @@ def write_sarif(files: Sequence[Checked], *, is_verbose: bool) -> str:
             }
         },
         "columnKind": "unicodeCodePoints",
-        "invocations": [{"executionSuccessful": all(checked.problem is None for checked in files)}],
+        "invocations": [{"executionSuccessful": all(not isinstance(checked.result, Problem) for checked in files)}],
         "results": [_result(note, mark, rules.index(note.kind)) for note, mark in with_fingerprints(notes)],
     }
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False)
