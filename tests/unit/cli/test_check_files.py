@@ -99,6 +99,8 @@ def test_another_level_compares_the_last_and_warns_of_those_before(cli: Cli) -> 
     assert done.stdout.startswith("warning  READER_FIELD_MISSING_DEFAULT_VALUE  3.avsc")
     assert "; 0 errors, 1 warning" in done.stdout
     assert report(cli, new, second, first)["is_compatible"] is False
+    # What several versions share is told once, of the newest.
+    assert kinds(report(cli, new, first, first, second)) == [("READER_FIELD_MISSING_DEFAULT_VALUE", "hazard", 2)]
 
 
 def test_level_none_compares_nothing_but_every_file_is_a_schema(cli: Cli) -> None:
