@@ -9,7 +9,7 @@ LOCK := --universal --generate-hashes --no-annotate --no-header --no-strip-extra
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test serve gen lint fix test test-fast schemathesis bench lock
+.PHONY: help setup setup-test serve gen lint fix test test-fast schemathesis nightly bench lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,9 +32,13 @@ test-fast: $(VENV)/.test ## Run the tests that need no other service; T=path for
 schemathesis: $(VENV)/.test ## Hold every answer against openapi.yaml: 200 generated requests an operation
 	SCHEMATHESIS=long $(BIN)/pytest -q -s tests/e2e/test_schemathesis.py
 
-bench: $(VENV)/.server ## Measure reads by id and registrations beside a bare application
+bench: $(VENV)/.server ## Measure reads and registrations beside a bare application, and checks by size
 	@command -v wrk >/dev/null || $(call apt_install,wrk)
 	@$(BIN)/python bench/run.py
+	@$(BIN)/python bench/compatibility.py
+
+nightly: $(VENV)/.test ## Hold the laws of compatibility on 100,000 generated pairs a format
+	PAIRS=100000 $(BIN)/pytest -q -n 2 tests/property
 
 gen: $(VENV)/.test ## Write what is generated: openapi.yaml and the reference pages
 	$(BIN)/python scripts/generate_openapi.py
