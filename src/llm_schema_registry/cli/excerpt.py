@@ -95,7 +95,6 @@ class Layout:
         named = f"{word}: {visible(checked.new.name)}"
         if isinstance(report, CheckBody) and report.is_registered:
             return f"{named}; it is version {report.version} of {visible(report.subject)} already"
-        compared = ", ".join(visible(checked.name_of(version)) for version in report.compared_versions)
         found = findings_in(report, is_verbose=True)
         counts = [
             f"{number} {_WORDS[severity]}{'' if number == 1 else 's'}"
@@ -104,7 +103,7 @@ class Layout:
         ]
         parts = [
             named,
-            f"compared with {compared}" if compared else "there is nothing to compare it with",
+            _compared(checked, report),
             f"level {report.level}",
             f"policy {report.policy}",
             ", ".join(counts),
@@ -115,6 +114,13 @@ class Layout:
 
     def _paint(self, text: str, colour: str = "") -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self.has_colours and colour and text else text
+
+
+def _compared(checked: Checked, report: ReportBody) -> str:
+    if report.compared_versions:
+        names = (visible(checked.name_of(version)) for version in report.compared_versions)
+        return f"compared with {', '.join(names)}"
+    return "compared with nothing" if checked.earlier else "there is nothing to compare it with"
 
 
 def _address(name: str, side: PlaceBody | None) -> str:
@@ -139,16 +145,13 @@ def _around(line: str, column: int, cells: int) -> tuple[str, int]:
     A long line is never looked at beyond what can be shown.
     """
     before, after = line[: column - 1], line[column - 1 :]
-    window = cells + 1
-    shown_before = visible(before[-window:].replace("\t", " "))
-    shown_after = visible(after[:window].replace("\t", " "))
-    if cell_len(shown_before) + cell_len(shown_after) <= cells and len(before) + len(after) <= 2 * window:
-        return shown_before + shown_after, cell_len(shown_before)
+    shown_before = visible(before[-cells:].replace("\t", " "))
+    shown_after = visible(after[:cells].replace("\t", " "))
     room = max(cells // 2, cells - cell_len(shown_after))
-    if cell_len(shown_before) > room or len(before) > window:
+    if cell_len(shown_before) > room or len(before) > cells:
         shown_before = _CUT + _head(shown_before[::-1], room - len(_CUT))[::-1]
     room = cells - cell_len(shown_before)
-    if cell_len(shown_after) > room or len(after) > window:
+    if cell_len(shown_after) > room or len(after) > cells:
         shown_after = _head(shown_after, room - len(_CUT)) + _CUT
     return shown_before + shown_after, cell_len(shown_before)
 

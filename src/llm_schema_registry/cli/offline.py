@@ -26,9 +26,8 @@ INVALID = "INVALID_SCHEMA"
 TOO_COMPLEX = "TOO_COMPLEX"
 
 # How the parsers of the formats write where a text is wrong: lines and columns, or a JSON Pointer.
-_LINE_AND_COLUMN = re.compile(r"line (\d+),? column (\d+)|\.proto:(\d+):(\d+): ")
+_LINE_AND_COLUMN = re.compile(r"line (\d{1,9}),? column (\d{1,9})|\.proto:(\d{1,9}):(\d{1,9}): ")
 _POINTER = re.compile(r"'#?(/[^']*)'")
-
 
 _Earlier = tuple[str, Source]
 

@@ -107,6 +107,8 @@ def test_level_none_compares_nothing_but_every_file_is_a_schema(cli: Cli) -> Non
     new, old = cli.write("2.avsc", order(ID, TOTAL)), cli.write("1.avsc", order(ID))
     answer = report(cli, new, old, "--level", "none")
     assert (answer["is_compatible"], answer["compared_versions"]) == (True, [])
+    verdict = "compatible: 2.avsc; compared with nothing; level NONE; policy STRICT; 0 errors\n"
+    assert cli.run("check", new, old, "--level", "none").stdout == verdict
     assert "error: bad.avsc" in cli.refusal("check", new, cli.write("bad.avsc", "{}"), "--level", "none")
 
 
@@ -187,6 +189,19 @@ def test_an_invalid_part_is_found_where_its_pointer_leads(cli: Cli) -> None:
     assert message.startswith("error: 2.avsc")
     assert "/fields/0/type" in message
     assert "empty" in cli.refusal("check", cli.write("empty.avsc", ""), "1.avsc")
+
+
+def test_a_name_may_be_no_text_and_look_like_a_place(cli: Cli) -> None:
+    name = "caf\udce9.avsc"
+    path = cli.folder / name
+    path.write_text('"int"')
+    old = cli.write("1.avsc", '"string"')
+    for error_format in ErrorFormat:
+        done = cli.start("check", name, old, "--error-format", error_format)
+        assert (done.returncode, done.stderr) == (100, "")
+        assert ("caf%E9.avsc" if error_format is ErrorFormat.SARIF else "caf\\udce9.avsc") in done.stdout
+    path.write_text(f'{{"type": "record", "name": "A", "fields": [{{"name": "line {"9" * 5000} column 1"}}]}}')
+    assert "line 9999" in cli.start("check", name, old).stderr
 
 
 def test_schemas_that_take_too_long_are_an_error(cli: Cli) -> None:

@@ -124,6 +124,16 @@ def test_a_caret_stands_under_what_takes_two_cells(peer: Peer) -> None:
     assert cell_len(source[: source.index('"x"')]) == caret.index("^")
 
 
+def test_what_takes_no_cell_makes_no_line_endless(peer: Peer) -> None:
+    peer.cli.write("new.avsc", '"a' + "\u0301" * 5000 + '", "b"')
+    peer.answers(finding(reader=place("", 1, 5006)), texts={1: ""})
+    _, _, _, source, caret, *_ = peer.lines()
+    assert len(source) < 300
+    assert source.split(" | ")[-1].startswith("...")
+    assert source.endswith('"b"')
+    assert cell_len(source[: -len('"b"')]) == caret.index("^")
+
+
 def test_nothing_of_a_user_steers_the_terminal(peer: Peer) -> None:
     evil = "\x1b[31m\r\x9b2J\x00\u0085"
     peer.cli.write("new.avsc", f'"a{evil}", "b"')

@@ -76,7 +76,7 @@ def _result(note: Note, fingerprint: str, rule: int) -> dict[str, Any]:
 
 def _uri(file: str) -> str:
     path = Path(file)
-    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix(), errors="surrogateescape")
 
 
 def _region(place: Place | None) -> dict[str, int]:
