@@ -13,10 +13,8 @@ from llm_schema_registry.compatibility.judge import MAX_FINDINGS
 from llm_schema_registry.model import Finding, Report, Severity
 
 
-def join_reports(report: Report, further: Report | None) -> Report:
+def join_reports(report: Report, further: Report) -> Report:
     """Return what two comparisons of one candidate found, one after the other."""
-    if further is None:
-        return report
     return msgspec.structs.replace(
         further,
         is_compatible=report.is_compatible and further.is_compatible,

@@ -105,7 +105,7 @@ class Gauge:
                 until_then, is_compatible=False, messages=(message,), findings=(), compared=()
             )
         except TooComplex as error:
-            report = join_reports(until_then, error.report)
+            report = join_reports(until_then, error.report) if error.report else until_then
             raise TooComplex(f"Version {version.version}: {error}. {_told(report)}", report) from None
 
     async def warn(self, version: Version) -> Sequence[Finding]:
