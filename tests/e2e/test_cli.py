@@ -2,119 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import pty
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 
+from cli_command import COLOUR, Cli
 from llm_schema_registry import __version__
-from llm_schema_registry.cli import main
 from llm_schema_registry.cli.remote import Remote
 from server_process import running_server
 
-COMMAND = Path(sys.executable).parent / "lsr"
 ORDER = '{"type":"record","name":"Order","fields":[{"name":"id","type":"string"}]}'
 WIDER = ORDER.replace('"string"}', '"string"},{"name":"note","type":"string","default":""}')
 BREAKING = ORDER.replace('"string"}', '"string"},{"name":"total","type":"int"}')
-Json: TypeAlias = Any
-COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7]")
-
-
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-class Cli:
-    """Runs the command as a user would, without the environment of the test.
-
-    `run` calls the entry point in this process, since starting an interpreter takes longer than a command;
-    `start` and `on_terminal` start the installed command.
-    """
-
-    def __init__(self, url: str, folder: Path) -> None:
-        self.url = url
-        self.folder = folder
-        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "SCHEMA_REGISTRY_URL": url}
-
-    def run(self, *arguments: str, stdin: str = "", **environment: str) -> Done:
-        streams = [io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8") for text in (stdin, "", "")]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(self.folder)
-            for name in os.environ:
-                patch.delenv(name)
-            for name, value in {**self.environment, **environment}.items():
-                patch.setenv(name, value)
-            for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
-                patch.setattr(sys, name, stream)
-            patch.setattr(sys, "argv", [str(COMMAND), *arguments])
-            with pytest.raises(SystemExit) as end:
-                main()
-            stdout, stderr = (stream.seek(0) or stream.read() for stream in streams[1:])
-        return Done(int(end.value.code or 0), stdout, stderr)
-
-    def start(self, *arguments: str, stdin: str = "", **environment: str) -> Done:
-        done = subprocess.run(
-            [COMMAND, *arguments],
-            cwd=self.folder,
-            env={**self.environment, **environment},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=30,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
-
-    def json(self, *arguments: str, stdin: str = "") -> Json:
-        done = self.run(*arguments, "--output", "json", stdin=stdin)
-        assert (done.returncode, done.stderr) == (0, "")
-        return json.loads(done.stdout)
-
-    def refusal(self, *arguments: str, stdin: str = "", **environment: str) -> str:
-        """Run what must fail; only standard error may speak."""
-        done = self.run(*arguments, stdin=stdin, **environment)
-        assert (done.returncode, done.stdout) == (1, "")
-        return done.stderr
-
-    def on_terminal(self, *arguments: str, typed: str = "", **environment: str) -> tuple[int, str]:
-        """Run on a terminal of its own; return the exit code and all that was shown."""
-        mine, its = pty.openpty()
-        with subprocess.Popen(
-            [COMMAND, *arguments],
-            cwd=self.folder,
-            env={**self.environment, "TERM": "xterm", **environment},
-            stdin=its,
-            stdout=its,
-            stderr=its,
-        ) as process:
-            os.close(its)
-            os.write(mine, typed.encode())
-            shown = b""
-            while True:
-                try:
-                    chunk = os.read(mine, 65536)
-                except OSError:  # Linux: the other end is closed
-                    break
-                if not chunk:
-                    break
-                shown += chunk
-            code = process.wait(timeout=30)
-        os.close(mine)
-        return code, shown.decode()
-
-    def write(self, name: str, text: str) -> str:
-        (self.folder / name).write_text(text)
-        return name
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +22,7 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
     folder = tmp_path_factory.mktemp("cli")
     # The client's own variable stands in the server's environment too, as on a developer's machine.
     with running_server("--log-level", "error", SCHEMA_REGISTRY_URL="http://127.0.0.1:1") as server:
-        yield Cli(server.url, folder)
+        yield Cli(folder, server.url)
 
 
 def test_a_schema_lives_and_dies(cli: Cli) -> None:
@@ -213,7 +113,7 @@ def test_references_are_registered_checked_and_found(cli: Cli) -> None:
     registered = cli.json("schema", "register", "price", file, *reference)
     assert registered["references"] == [{"name": "money.proto", "subject": "money", "version": 1}]
     assert cli.json("schema", "lookup", "price", file, *reference)["id"] == registered["id"]
-    assert cli.json("check", "price", file, *reference)["is_compatible"]
+    assert cli.json("check", "--subject", "price", file, *reference)["files"][0]["is_compatible"]
     assert cli.refusal("schema", "register", "price", file).startswith("error 42201: ")
 
 
@@ -225,38 +125,52 @@ def test_a_refused_registration_lists_what_breaks(cli: Cli) -> None:
     assert len(lines) == 2
 
 
-def test_a_check_tells_by_its_exit_code(cli: Cli) -> None:
+def test_a_check_of_a_subject_tells_by_its_exit_code(cli: Cli) -> None:
     cli.json("schema", "register", "checked", "-", "--type", "AVRO", stdin=ORDER)
     cli.json("schema", "register", "checked", "-", "--type", "AVRO", stdin=WIDER)
     wider, breaking = cli.write("checked.avsc", WIDER), cli.write("breaking.avsc", BREAKING)
 
-    done = cli.start("check", "checked", wider)
-    assert (done.returncode, done.stdout) == (0, "compatible with checked\n")
-    done = cli.run("check", "nobody", breaking)
-    assert (done.returncode, done.stdout) == (0, "compatible: nobody has no version yet\n")
+    done = cli.start("check", "--subject", "checked", wider)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "compatible: checked.avsc; it is version 2 of checked already\n"
+    wider = cli.write("checked.avsc", WIDER.replace("note", "remark"))
+    done = cli.run("check", "--subject", "checked", wider)
+    assert done.stdout.startswith("compatible: checked.avsc; compared with version 2 of checked; level BACKWARD;")
+    done = cli.run("check", "--subject", "nobody", breaking)
+    assert (done.returncode, "there is nothing to compare it with" in done.stdout) == (0, True)
 
-    done = cli.run("check", "checked", breaking)
-    finding, verdict = done.stdout.splitlines()
+    done = cli.run("check", "--subject", "checked", breaking)
+    first, *_, verdict = done.stdout.splitlines()
     assert done.returncode == 100
-    assert finding.split()[:2] == ["READER_FIELD_MISSING_DEFAULT_VALUE", "/fields/1"]
-    assert finding.endswith("(total)")
-    assert verdict == "incompatible with version 2 of checked"
+    assert first.startswith("error  READER_FIELD_MISSING_DEFAULT_VALUE  breaking.avsc")
+    assert "written with version 2 of checked" in done.stdout
+    assert verdict.startswith("incompatible: breaking.avsc; compared with version 2 of checked; ")
 
-    done = cli.start("check", "checked", breaking, "--version", "all", "--output", "json")
-    answer = json.loads(done.stdout)
+    asked = ("--version", "1", "--version", "latest", "--level", "full", "--policy", "sound")
+    done = cli.start("check", "--subject", "checked", breaking, *asked, "--output", "json")
+    (answer,) = json.loads(done.stdout)["files"]
     assert (done.returncode, answer["is_compatible"]) == (100, False)
-    assert [finding["version"] for finding in answer["findings"]] == [1, 2]
-    assert cli.run("check", "checked", breaking, "--version", "1", "-o", "json").returncode == 100
+    assert answer["earlier"] == {"1": "version 1 of checked", "2": "version 2 of checked"}
+    report = answer["report"]
+    assert (report["level"], report["policy"], report["compared_versions"]) == ("FULL", "SOUND", [1, 2])
 
 
-def test_a_check_that_has_no_answer_is_an_error(cli: Cli) -> None:
+def test_a_check_of_a_subject_may_normalise(cli: Cli) -> None:
+    cli.json("schema", "register", "spelled", "-", "--type", "AVRO", stdin='{"type": "string"}')
+    again = ("check", "--subject", "spelled", "-", "--type", "AVRO", "-o", "json")
+    plain = json.loads(cli.run(*again, stdin='"string"').stdout)["files"][0]["report"]
+    normalised = json.loads(cli.run(*again, "--normalize", stdin='"string"').stdout)["files"][0]["report"]
+    assert (plain["subject"], normalised["subject"]) == ("spelled", "spelled")
+    assert normalised["is_compatible"]
+
+
+def test_a_check_of_a_subject_that_has_no_answer_is_an_error(cli: Cli) -> None:
     cli.json("schema", "register", "unanswered", "-", "--type", "AVRO", stdin=ORDER)
-    assert cli.refusal("check", "unanswered", "-", "--type", "AVRO", stdin="{").startswith("error 42201: ")
-    assert cli.refusal("check", "unanswered", "-", "--type", "AVRO", "--version", "7", stdin=ORDER).startswith(
-        "error 40402: Version 7 not found."
-    )
-    assert "--type" in cli.refusal("check", "unanswered", "-", stdin=ORDER)
-    assert "No such file" in cli.refusal("check", "unanswered", "none.avsc")
+    asked = ("check", "--subject", "unanswered", "-", "--type", "AVRO")
+    assert cli.refusal(*asked, stdin="{").startswith("error 42201: ")
+    assert cli.refusal(*asked, "--version", "7", stdin=ORDER).startswith("error 40402: Version 7 not found.")
+    assert "--type" in cli.refusal("check", "--subject", "unanswered", "-", stdin=ORDER)
+    assert "No such file" in cli.refusal("check", "--subject", "unanswered", "none.avsc")
 
 
 def test_settings_and_modes_are_read_and_changed(cli: Cli) -> None:

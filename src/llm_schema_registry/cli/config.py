@@ -14,6 +14,7 @@ from llm_schema_registry.cli.session import Session, command
 from llm_schema_registry.model import CompatibilityLevel, CompatibilityPolicy
 
 LEVELS = "BACKWARD, FORWARD or FULL, each also with _TRANSITIVE behind it, or NONE."
+POLICIES = "STRICT, LENIENT, LOGICAL or SOUND."
 
 app = typer.Typer(help="Read and change settings, compatibility levels above all.", no_args_is_help=True)
 
@@ -45,7 +46,7 @@ def set_(
     ] = None,
     policy: Annotated[
         CompatibilityPolicy | None,
-        typer.Option(metavar="POLICY", case_sensitive=False, help="STRICT, LENIENT or LOGICAL.", show_default=False),
+        typer.Option(metavar="POLICY", case_sensitive=False, help=POLICIES, show_default=False),
     ] = None,
     group: Annotated[
         str | None,

@@ -18,7 +18,6 @@ _FINDING = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _PATH = re.compile(r"\s*\(?(?:\bat )?\bpath '(?P<path>.*?)'\)?(?= |$)", re.DOTALL)
-_OLD_VERSION = re.compile(r"\{oldSchemaVersion: (\d+)\}")
 _CONTEXT_LINES = ("{oldSchemaVersion:", "{oldSchema:", "{validateFields:")
 
 
@@ -34,7 +33,7 @@ class Finding(NamedTuple):
 
 
 def findings_of(messages: Iterable[str]) -> list[Finding]:
-    """Read the messages of a verbose check, in their order."""
+    """Read the messages of a report, in their order."""
     found = []
     for message in messages:
         match = _FINDING.fullmatch(message)
@@ -43,15 +42,6 @@ def findings_of(messages: Iterable[str]) -> list[Finding]:
         elif not message.startswith(_CONTEXT_LINES):
             found.append(Finding("", "", message))
     return found
-
-
-def version_of(messages: Iterable[str]) -> int | None:
-    """Return the version that the messages speak of, if they name one."""
-    for message in messages:
-        match = _OLD_VERSION.fullmatch(message)
-        if match:
-            return int(match[1])
-    return None
 
 
 def readable(refusal: str) -> str:

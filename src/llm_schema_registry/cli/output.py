@@ -6,6 +6,7 @@ Refuses to know which command answers. What a server sent can never steer the te
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -24,14 +25,29 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class Colour(StrEnum):
+    """When to write colours."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+    @property
+    def is_wanted(self) -> bool:
+        """Unless said: on a terminal whose user has not set NO_COLOR (no-color.org)."""
+        if self is Colour.AUTO:
+            return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        return self is Colour.ALWAYS
+
+
 def print_json(value: object) -> None:
     """Write a value as indented JSON."""
     print(harmless(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
-def print_line(text: str) -> None:
-    """Write one line."""
-    print(_visible(text))
+def print_text(text: str) -> None:
+    """Write an answer as it was laid out."""
+    print(harmless(text))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -77,11 +93,12 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return _visible(", ".join(str(item) for item in value))
-    return _visible(json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value))
+        return visible(", ".join(str(item) for item in value))
+    return visible(json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value))
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
+    """Write out every control character of a text, ends of lines too, so that it is one line."""
     return _CONTROL.sub(_escape, text)
 
 

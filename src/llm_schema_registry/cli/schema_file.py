@@ -49,6 +49,11 @@ def read_schema(file: str) -> str:
                 data = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise Failure(f"cannot read {file}: {error.strerror}") from None
+    return decode_schema(data, file)
+
+
+def decode_schema(data: bytes, file: str) -> str:
+    """Return the text that a file's bytes hold. Raises Failure for what is no UTF-8 or too large."""
     if len(data) > MAX_BYTES:
         raise Failure(f"{file} is larger than {MAX_BYTES // 1024 // 1024} MiB")
     try:

@@ -12,5 +12,18 @@ from llm_schema_registry.compatibility.judge import (
     tail,
 )
 from llm_schema_registry.compatibility.logical import check_logical
+from llm_schema_registry.compatibility.several import join_reports, newest_of_each, warnings_of, with_more
 
-__all__ = ["MAX_FINDINGS", "TRANSITIVE", "Judge", "Side", "check_logical", "reserved_field_problems", "tail"]
+__all__ = [
+    "MAX_FINDINGS",
+    "TRANSITIVE",
+    "Judge",
+    "Side",
+    "check_logical",
+    "join_reports",
+    "newest_of_each",
+    "reserved_field_problems",
+    "tail",
+    "warnings_of",
+    "with_more",
+]

@@ -5,14 +5,14 @@ Refuses to know what breaks a reader; it loads versions and asks the engines.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 
 from llm_schema_registry import compatibility
-from llm_schema_registry.compatibility import MAX_FINDINGS, Judge, Side
+from llm_schema_registry.compatibility import Judge, Side, join_reports, newest_of_each, warnings_of, with_more
 from llm_schema_registry.contracts.merge import property_of
 from llm_schema_registry.errors import InvalidSchema, TooComplex
 from llm_schema_registry.formats import get_format
@@ -24,7 +24,6 @@ from llm_schema_registry.model import (
     Finding,
     Metadata,
     Report,
-    Severity,
     Subject,
     Version,
 )
@@ -69,7 +68,7 @@ async def gate(
                 break
         if report.is_compatible and not is_transitive and is_thorough:
             warnings = [await gauge.warn(version) async for version in _first(earlier, MAX_REMEMBERED)]
-            report = msgspec.structs.replace(report, findings=(*report.findings, *_newest_of_each(warnings)))
+            report = msgspec.structs.replace(report, findings=(*report.findings, *newest_of_each(warnings)))
     if report.policy is CompatibilityPolicy.LOGICAL:
         all_of_them = _newest_first(reader, subject, config, metadata)
         named = all_of_them if is_transitive else _first(all_of_them, 1)
@@ -122,7 +121,7 @@ class Gauge:
                 until_then, is_compatible=False, messages=(message,), findings=(), compared=()
             )
         except TooComplex as error:
-            report = join_reports(until_then, error.report)
+            report = join_reports(until_then, error.report) if error.report else until_then
             raise TooComplex(f"Version {version.version}: {error}. {_told(report)}", report) from None
 
     async def add_logical(self, versions: Sequence[Version], report: Report) -> Report:
@@ -142,12 +141,7 @@ class Gauge:
             )
         except TooComplex as error:
             raise TooComplex(f"{error}. {_told(report)}", report) from None
-        return msgspec.structs.replace(
-            report,
-            is_compatible=report.is_compatible and not findings,
-            messages=(*report.messages, *(finding.message for finding in findings)),
-            findings=(*report.findings, *findings)[:MAX_FINDINGS],
-        )
+        return with_more(report, findings)
 
     @property
     def _format(self) -> Format:
@@ -163,9 +157,7 @@ class Gauge:
             report = await self.compare(version, Report(is_compatible=True))
         except TooComplex:
             return ()
-        return [
-            msgspec.structs.replace(finding, severity=Severity.HAZARD) for finding in report.findings if finding.breaks
-        ]
+        return warnings_of(report)
 
 
 def conclude(report: Report, candidate: Candidate, config: Config, latest: Version | None) -> Report:
@@ -196,20 +188,6 @@ async def side_of(call: Call, reader: Reader, version: Version) -> Side:
     return Side(content.schema_type, content.text, await parse_stored(call, reader, version), version.version)
 
 
-def join_reports(report: Report, further: Report | None) -> Report:
-    """Return what two comparisons of one candidate found, one after the other."""
-    if further is None:
-        return report
-    return msgspec.structs.replace(
-        further,
-        is_compatible=report.is_compatible and further.is_compatible,
-        messages=(*report.messages, *further.messages),
-        findings=(*report.findings, *further.findings)[:MAX_FINDINGS],
-        compared=(*report.compared, *further.compared),
-        are_hazards_complete=report.are_hazards_complete and further.are_hazards_complete,
-    )
-
-
 def is_in_group(version: Version, metadata: Metadata | None, config: Config) -> bool:
     """Whether a version belongs to the compatibility group of a candidate's metadata (compatibility-rules 1.6)."""
     group = config.compatibility_group
@@ -236,17 +214,6 @@ async def _first(versions: AsyncIterator[Version], count: int) -> AsyncIterator[
         count -= 1
         if not count:
             return
-
-
-def _newest_of_each(warnings: Iterable[Sequence[Finding]]) -> Iterable[Finding]:
-    """Of a finding that several versions share, keep the newest version's."""
-    known = set()
-    for findings in warnings:
-        for finding in findings:
-            key = (finding.difference.kind, finding.detail.reader_path, finding.direction)
-            if key not in known:
-                known.add(key)
-                yield finding
 
 
 def _told(report: Report) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llm_schema_registry.cli.findings import Finding, findings_of, readable, version_of
+from llm_schema_registry.cli.findings import Finding, findings_of, readable
 
 AVRO = (
     "{errorType:'READER_FIELD_MISSING_DEFAULT_VALUE', description:'The new schema has a field without default that is "
@@ -50,11 +50,6 @@ def test_a_message_is_taken_apart(message: str, finding: Finding) -> None:
 
 def test_lines_about_the_old_schema_are_no_findings() -> None:
     assert [finding.kind for finding in findings_of([PROTOBUF, *TAIL])] == ["MESSAGE_REMOVED"]
-
-
-def test_the_version_is_read_from_its_line() -> None:
-    assert version_of([AVRO, *TAIL]) == 7
-    assert version_of([AVRO]) is None
 
 
 def test_a_refusal_is_laid_out_with_a_line_for_each_finding() -> None:
