@@ -21,6 +21,8 @@ MAX_REFERENCES = 2_000
 MAX_CHARACTERS = 32 * 1024 * 1024
 """Bounds on all texts that one schema reaches, so that a chain or a diamond of references stays cheap."""
 
+_UNNUMBERED = 0
+
 
 class Resolution(msgspec.Struct, frozen=True):
     """References of one schema: pinned to numbers, and resolved with everything that they need.
@@ -41,6 +43,8 @@ class _Walk:
         self._visibility = visibility
         self._replacement = replacement
         self._path: tuple[Reference, ...] = ()
+        # The names whose texts are other than they were, or reach one that is.
+        self._rebuilt: set[str] = set()
         self._resolved: dict[str, ResolvedReference] = {}
         self._characters = 0
 
@@ -51,8 +55,13 @@ class _Walk:
             pinned.append(Reference(reference.name, reference.subject, target.version))
             await self._visit(reference, target)
         direct = {(ref.name, ref.subject, ref.version) for ref in pinned}
+        # What is rebuilt would be another version than the one that was pinned; formats tell texts apart by that.
         resolved = tuple(
-            msgspec.structs.replace(ref, is_direct=(ref.name, ref.subject, ref.version) in direct)
+            msgspec.structs.replace(
+                ref,
+                is_direct=(ref.name, ref.subject, ref.version) in direct,
+                version=_UNNUMBERED if ref.name in self._rebuilt else ref.version,
+            )
             for ref in self._resolved.values()
         )
         return Resolution(tuple(pinned), resolved, self._path)
@@ -70,12 +79,16 @@ class _Walk:
                 # Of two equal names the first wins, also when it is still under way. A name in its own chain stands for
                 # another version: a true cycle cannot arise, for what is referred to must be there before.
                 if child.name in self._resolved or any(child.name == via.name for via in chain):
+                    if child.name in self._rebuilt:
+                        self._rebuilt.add(reference.name)
                     continue
                 loaded = await self._load(version.subject.context, child, chain)
                 stack.append((child, loaded, list(loaded.schema.content.references)))
                 continue
             stack.pop()
             self._add(reference, version)
+            if stack and reference.name in self._rebuilt:
+                self._rebuilt.add(stack[-1][0].name)
 
     def _add(self, reference: Reference, version: Version) -> None:
         text = version.schema.content.text
@@ -93,6 +106,7 @@ class _Walk:
         subject = parse_subject(reference.subject, context)
         if self._replacement is not None and subject == self._replacement.subject:
             self._path = self._path or (*chain, reference)
+            self._rebuilt.add(reference.name)
             return self._replacement
         found = await self._reader.find_version(subject, reference.version, self._visibility)
         if found is None:
