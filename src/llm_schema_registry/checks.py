@@ -123,7 +123,10 @@ class JobResult(msgspec.Struct, frozen=True):
 
 
 class StoredReport(msgspec.Struct, frozen=True):
-    """A report that is kept for whoever was refused by it. `at` is in milliseconds since the epoch, UTC."""
+    """A report that is kept for whoever was refused by it. `at` is in milliseconds since the epoch, UTC.
+
+    Reports and results outlive releases: a member that their structs get later needs a default.
+    """
 
     id: str
     at: int

@@ -203,6 +203,7 @@ async def test_candidates_are_checked_as_their_registration_would_be(jobs: Jobs)
         {"subject": ":.x:s", "definition": LONG},
         {"subject": "new", "definition": '{"type": "string"}', "schema_type": "JSON"},
         {"subject": "new", "definition": "", "schema_type": "COBOL"},
+        {"subject": "s", "definition": '{"type": "record", "name": "\\ud800", "fields": []}'},
     ]
     rows = await jobs.run(candidates=candidates)
     assert [row["verdict"] for row in rows] == [
@@ -214,6 +215,7 @@ async def test_candidates_are_checked_as_their_registration_would_be(jobs: Jobs)
         "error",
         "incompatible",
         "compatible",
+        "error",
         "error",
     ]
     assert [row["subject"] for row in rows] == [candidate["subject"] for candidate in candidates]

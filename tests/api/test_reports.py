@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from llm_schema_registry.errors import InvalidSchema
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.model import (
     CompatibilityLevel,
@@ -104,6 +103,7 @@ async def test_a_large_report_keeps_what_breaks(registry: Registry) -> None:
     assert body["findings_left_out"] == 650 - len(severities) + 600 - len(body["messages"])
 
 
-async def test_a_report_that_cannot_be_written_down_is_refused(registry: Registry) -> None:
-    with pytest.raises(InvalidSchema):
-        await keep(registry, Report(False, ("\ud800",)))
+async def test_what_no_text_can_hold_is_replaced(registry: Registry) -> None:
+    report_id = await keep(registry, Report(False, ("a\ud800b",), (finding(Severity.BREAKING, 1, "\udfff"),)))
+    body = await registry.get(f"{PATH}/{report_id}")
+    assert (body["messages"], body["findings"][0]["explanation"]) == (["a?b"], "?")

@@ -46,7 +46,7 @@ async def check_candidate(call: Call, request: JobRequest, given: JobCandidate) 
 
 
 def decided(position: int, subject: Subject, version: int | None, report: Report) -> JobResult:
-    """Write down a verdict. Raises InvalidSchema when the report cannot be written down."""
+    """Write down a verdict."""
     verdict = Verdict.COMPATIBLE if report.is_compatible else Verdict.INCOMPATIBLE
     fitted, left_out = fit(report, MAX_RESULT_BYTES)
     return JobResult(position, subject, version, verdict, fitted, left_out=left_out)
@@ -57,7 +57,7 @@ def undecided(position: int, subject: Subject, version: int | None, error: Regis
     report, left_out = None, 0
     if isinstance(error, TooComplex) and error.report is not None:
         report, left_out = fit(error.report, MAX_RESULT_BYTES)
-    told = CheckError(error.code, str(error)[:MAX_ERROR_LENGTH])
+    told = CheckError(error.code, str(error)[:MAX_ERROR_LENGTH].encode(errors="replace").decode())
     return JobResult(position, subject, version, Verdict.ERROR, report, told, left_out)
 
 

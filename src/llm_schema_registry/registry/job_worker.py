@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -102,7 +102,8 @@ class JobWorker:
                 self._log.error("unhandled", exc_info=error)
             if not is_busy:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), _IDLE_SECONDS)
+                    async with asyncio.timeout(_IDLE_SECONDS):
+                        await self._woken.wait()
 
     async def _work(self) -> bool:
         """Run one job, if there is one."""
@@ -117,8 +118,10 @@ class JobWorker:
         except _Lost:
             self._log.info("job lost", job=claim.job.id)
         except (asyncio.CancelledError, RegistryError):
-            async with self._call.store.transaction() as writer:
-                await writer.release_job(claim.job.id, self._name)
+            # Where the store cannot be told, the lease ends by itself.
+            with contextlib.suppress(RegistryError):
+                async with self._call.store.transaction() as writer:
+                    await writer.release_job(claim.job.id, self._name)
             raise
         self._prune_at = 0.0
         return True
@@ -128,22 +131,21 @@ class JobWorker:
             await self._finish(claim, f"The server ended {MAX_ATTEMPTS} times at the check behind the last result")
             return
         kept: list[JobResult] = []
-        position = claim.job.done
+        position, cursor = claim.job.done, claim.cursor
         due = time.monotonic() + _KEEP_SECONDS
-        last: _Check | None = None
         async for check in self._checks(claim):
             position += 1
             started = time.monotonic()
             kept.append(await self._judge(claim, position, check))
-            last = check
+            cursor = check.cursor
             now = time.monotonic()
             if now >= due or len(kept) == _BATCH:
-                await self._keep(claim, kept, last)
+                await self._keep(claim, kept, cursor)
                 kept, due = [], now + _KEEP_SECONDS
             # At most half of the time, so that requests get a thread and the interpreter's lock without waiting long.
             await asyncio.sleep(min(now - started, _MAX_PAUSE_SECONDS))
-        if last is not None and kept:
-            await self._keep(claim, kept, last)
+        if kept:
+            await self._keep(claim, kept, cursor)
         await self._finish(claim)
 
     async def _checks(self, claim: Claim) -> AsyncIterator[_Check]:
@@ -179,14 +181,19 @@ class JobWorker:
             while not (await asyncio.wait([task], timeout=self._lease_seconds / 3))[0]:
                 if time.monotonic() > give_up_at:
                     raise TooComplex(f"The check took longer than {_CHECK_SECONDS:g} seconds")
-                await self._keep(claim, [], check)
+                await self._keep(claim)
             return task.result()
         finally:
+            # What was cancelled gives its connection back before anybody closes the store.
             task.cancel()
+            await asyncio.wait([task])
 
-    async def _keep(self, claim: Claim, results: list[JobResult], last: _Check) -> None:
+    async def _keep(
+        self, claim: Claim, results: Sequence[JobResult] = (), cursor: tuple[Subject, int] | None = None
+    ) -> None:
+        """Write results down, or none, and renew the lease."""
         async with self._call.store.transaction() as writer:
-            is_held = await writer.keep_results(claim.job.id, self._name, self._lease(), results, last.cursor)
+            is_held = await writer.keep_results(claim.job.id, self._name, self._lease(), results, cursor)
         if not is_held:
             raise _Lost
 

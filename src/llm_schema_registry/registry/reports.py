@@ -5,6 +5,7 @@ Refuses to judge, and to keep a report of any size: what does not fit is left ou
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from typing import TypeVar
@@ -12,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from llm_schema_registry.checks import StoredReport
-from llm_schema_registry.errors import InvalidSchema, ReportNotFound
+from llm_schema_registry.errors import ReportNotFound
 from llm_schema_registry.model import Report, Severity, Subject
 from llm_schema_registry.registry.operation import Call, Permission, operation
 
@@ -27,7 +28,7 @@ _ORDER = tuple(Severity)
 
 
 async def keep_report(call: Call, subject: Subject, report: Report) -> str:
-    """Keep a report and return its id. Raises InvalidSchema for one that cannot be written down."""
+    """Keep a report and return its id, under which anybody can read it."""
     fitted, left_out = fit(report, MAX_REPORT_BYTES)
     now = call.clock()
     kept = StoredReport(str(uuid.uuid4()), now, subject, fitted, left_out)
@@ -48,19 +49,19 @@ async def get_report(call: Call, report_id: str) -> StoredReport:
 def fit(report: Report, max_bytes: int) -> tuple[Report, int]:
     """Return a report that takes about `max_bytes` as JSON at most, and how many findings and messages it lost.
 
-    The breaking findings stay longest. Raises InvalidSchema when a text holds half of a surrogate pair.
+    The breaking findings stay longest. Half of a surrogate pair, which no UTF-8 can hold, becomes a question mark.
     """
     try:
-        messages = _first(report.messages, max_bytes // 2)
-        ordered = sorted(report.findings, key=lambda finding: _ORDER.index(finding.severity))
-        findings = _first(ordered, max_bytes - len(msgspec.json.encode(messages)))
+        size = len(msgspec.json.encode(report))
     except UnicodeEncodeError:
-        raise InvalidSchema(
-            "The report holds a character that cannot be written down (half of a surrogate pair)"
-        ) from None
-    left_out = len(report.messages) - len(messages) + len(ordered) - len(findings)
-    if not left_out:
+        text = json.dumps(msgspec.to_builtins(report), ensure_ascii=False).encode(errors="replace")
+        report, size = msgspec.json.decode(text, type=Report), len(text)
+    if size <= max_bytes:
         return report, 0
+    messages = _first(report.messages, max_bytes // 2)
+    ordered = sorted(report.findings, key=lambda finding: _ORDER.index(finding.severity))
+    findings = _first(ordered, max_bytes - len(msgspec.json.encode(messages)))
+    left_out = len(report.messages) - len(messages) + len(ordered) - len(findings)
     return msgspec.structs.replace(report, messages=messages, findings=findings), left_out
 
 
