@@ -2,7 +2,8 @@
 
     RegistryError
     ├── NotFound                  SubjectNotFound 40401, VersionNotFound 40402, SchemaNotFound 40403,
-    │                             SubjectConfigNotFound 40408, SubjectModeNotFound 40409, RouteNotFound 404
+    │                             SubjectConfigNotFound 40408, SubjectModeNotFound 40409, ReportNotFound 40410,
+    │                             JobNotFound 40411, RouteNotFound 404
     ├── DeleteOutOfOrder          SubjectSoftDeleted 40404, SubjectNotSoftDeleted 40405,
     │                             VersionSoftDeleted 40406, VersionNotSoftDeleted 40407
     ├── IncompatibleSchema 40901
@@ -11,8 +12,8 @@
     │                             IdDoesNotMatch 42207, InvalidSubject 42208, SchemaTooLarge 42209,
     │                             InvalidRuleSet 42210, ContextNotEmpty 42211, TooComplex 42212
     ├── BadRequest 400, EmptyBody 422, TooDeep 422, MethodNotAllowed 405, NotAcceptable 406, BodyTimedOut 408,
-    │   TooLarge 413, UnsupportedMediaType 415
-    └── StoreFailed 50001, TimedOut 50002, NotReady 503
+    │   TooLarge 413, UnsupportedMediaType 415, TooManyJobs 42901
+    └── StoreFailed 50001, TimedOut 50002, CheckFailed 50003, NotReady 503
 
 Codes are Confluent's (rest-api section 2). Refuses to know HTTP: a transport translates once.
 """
@@ -80,6 +81,20 @@ class SubjectModeNotFound(NotFound):
 
     def __init__(self, subject: object) -> None:
         super().__init__(f"Subject '{subject}' does not have subject-level mode configured")
+
+
+class ReportNotFound(NotFound):
+    code = 40410
+
+    def __init__(self, report_id: str) -> None:
+        super().__init__(f"Report '{report_id}' not found; reports are kept for 30 days, the newest ones only")
+
+
+class JobNotFound(NotFound):
+    code = 40411
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"Job '{job_id}' not found; jobs that ended are kept for a time only")
 
 
 class DeleteOutOfOrder(RegistryError):
@@ -246,12 +261,28 @@ class UnsupportedMediaType(RegistryError):
         super().__init__("HTTP 415 Unsupported Media Type")
 
 
+class TooManyJobs(RegistryError):
+    code = 42901
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} jobs are waiting or running already; wait for one to end, or cancel one")
+
+
 class StoreFailed(RegistryError):
     code = 50001
 
 
 class TimedOut(RegistryError):
     code = 50002
+
+
+class CheckFailed(RegistryError):
+    """One check of a job met a fault of ours; the others go on."""
+
+    code = 50003
+
+    def __init__(self) -> None:
+        super().__init__("The check met a fault of the server, whose log tells more")
 
 
 class NotReady(RegistryError):

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from granian.constants import Interfaces
@@ -22,6 +23,7 @@ from llm_schema_registry import __version__, telemetry
 from llm_schema_registry.errors import RegistryError
 from llm_schema_registry.formats import AvroRules, build_formats
 from llm_schema_registry.registry.engines import Engines
+from llm_schema_registry.registry.job_worker import JobWorker, working
 from llm_schema_registry.registry.operation import Call, Policy
 from llm_schema_registry.rest.app import Options, RestApp
 from llm_schema_registry.rest.table import build_routes
@@ -71,14 +73,18 @@ async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterat
                 compare_seconds=settings.comparison_milliseconds / 1000,
                 requires_owner=settings.require_owner,
                 max_schema_bytes=settings.max_schema_bytes,
+                job_retention_days=settings.job_retention_days,
             ),
         )
+        worker = JobWorker(call, log)
         options = Options(
             max_body_bytes=settings.max_body_bytes,
             request_timeout_seconds=settings.request_timeout_seconds,
             legacy_409_code=settings.legacy_409_code,
         )
-        yield RestApp(build_routes(settings.kafka_cluster, settings.registry_cluster), call, log, options)
+        routes = build_routes(settings.kafka_cluster, settings.registry_cluster)
+        async with working(worker):
+            yield RestApp(routes, replace(call, wake_worker=worker.wake), log, options)
     finally:
         engines.close()
         await store.close()

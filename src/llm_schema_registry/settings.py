@@ -65,6 +65,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Meta(description="CPU time that each direction of comparing two schemas may take; more is refused.", gt=0),
     ] = 100.0
+    job_retention_days: Annotated[
+        float, Meta(description="How many days a compatibility job is kept after it ended, with its results.", ge=0)
+    ] = 7.0
     require_owner: Annotated[bool, Meta(description="Refuse to register a schema whose metadata names no owner.")] = (
         False
     )

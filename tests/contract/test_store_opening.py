@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
@@ -156,6 +157,28 @@ def test_the_newest_revision_is_head() -> None:
     assert sorted(script.revision for script in scripts.walk_revisions()) == [
         f"{number:04}" for number in range(1, int(migrations.HEAD) + 1)
     ]
+
+
+async def test_tables_of_an_older_release_are_brought_up_to_date(shared_url: str) -> None:
+    """What the first release wrote is there afterwards, and what is new works."""
+    store = SqlStore.open(shared_url)
+
+    def install(connection: Connection) -> None:
+        config = AlembicConfig()
+        config.set_main_option("script_location", "llm_schema_registry.store:migrations")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+
+    async with store._connected(()) as connection:
+        await connection.run_sync(install)
+        await connection.commit()
+    key = await register(store, named("s"), "x")
+    with pytest.raises(errors.StoreFailed):
+        await store.reader.list_jobs()
+    await store.migrate()
+    assert await store.reader.list_version_keys(named("s")) == [key]
+    assert await store.reader.list_jobs() == []
+    await store.close()
 
 
 async def test_tables_of_a_newer_release_are_left_alone(store: SqlStore) -> None:

@@ -154,6 +154,21 @@ async def parse_stored(call: Call, reader: Reader, version: Version) -> Parsed:
     return await parse_text(call, reader, version.subject.context, version.schema.content)
 
 
+def taken_for_candidate(version: Version, parsed: Parsed) -> Candidate:
+    """Return a registered version, parsed perhaps otherwise than it was, as what could be registered."""
+    content = version.schema.content
+    return Candidate(
+        schema_type=content.schema_type,
+        text=content.text,
+        references=content.references,
+        parsed=parsed,
+        submission=Submission(
+            content.schema_type, content.text, content.references, content.metadata, content.rule_set
+        ),
+        is_normalized=False,
+    )
+
+
 async def _with_previous_text(reader: Reader, subject: Subject, submission: Submission) -> Submission:
     latest = await reader.find_version(subject, LATEST, Visibility.ACTIVE)
     if latest is None:

@@ -49,18 +49,20 @@ async def gate(
     latest: Version | None,
     *,
     is_thorough: bool = False,
+    before: int | None = None,
 ) -> Report:
     """Compare a candidate with the versions that its subject's level names (compatibility-rules 1.1, 1.6).
 
     Newest first; the first version that fails is the last one compared. A thorough report also warns of versions
-    before those, for which the level does not ask. Raises TooComplex with the report until then.
+    before those, for which the level does not ask. With `before` the subject is taken as it was before that version,
+    and `latest` is the newest one then. Raises TooComplex with the report until then.
     """
     level = config.compatibility_level
     gauge = Gauge(call, reader, candidate, judge_of(call, config, is_thorough=is_thorough))
     report = Report(is_compatible=True, level=gauge.judge.level, policy=gauge.judge.policy)
     metadata = candidate.content(config, latest).metadata
     is_transitive = level in compatibility.TRANSITIVE
-    earlier = _newest_first(reader, subject, config, metadata)
+    earlier = _newest_first(reader, subject, config, metadata, before)
     if latest is not None and level is not CompatibilityLevel.NONE:
         async for version in earlier:
             report = join_reports(report, await gauge.compare(version, report))
@@ -70,7 +72,7 @@ async def gate(
             warnings = [await gauge.warn(version) async for version in _first(earlier, MAX_REMEMBERED)]
             report = msgspec.structs.replace(report, findings=(*report.findings, *newest_of_each(warnings)))
     if report.policy is CompatibilityPolicy.LOGICAL:
-        all_of_them = _newest_first(reader, subject, config, metadata)
+        all_of_them = _newest_first(reader, subject, config, metadata, before)
         named = all_of_them if is_transitive else _first(all_of_them, 1)
         report = await gauge.add_logical([version async for version in named], report)
     return conclude(report, candidate, config, latest)
@@ -195,12 +197,12 @@ def is_in_group(version: Version, metadata: Metadata | None, config: Config) -> 
 
 
 async def _newest_first(
-    reader: Reader, subject: Subject, config: Config, metadata: Metadata | None
+    reader: Reader, subject: Subject, config: Config, metadata: Metadata | None, before: int | None
 ) -> AsyncIterator[Version]:
     """The versions of a candidate's compatibility group, loaded a bounded number at a time, the first one alone."""
     offset = 0
     while versions := await reader.list_versions(
-        subject, Visibility.ACTIVE, Page(offset, _BATCH if offset or config.compatibility_group else 1)
+        subject, Visibility.ACTIVE, Page(offset, _BATCH if offset or config.compatibility_group else 1), before
     ):
         offset += len(versions)
         for version in versions:

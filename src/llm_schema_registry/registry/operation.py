@@ -44,11 +44,19 @@ class Policy:
     compare_seconds: float = 0.1
     requires_owner: bool = False
     max_schema_bytes: int = 10 * 1024 * 1024
+    job_retention_days: float = 7.0
+
+
+def _nobody() -> None:
+    """Nobody works on jobs here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Everything that one call of a use case may touch. `clock` answers milliseconds since the epoch, UTC."""
+    """Everything that one call of a use case may touch. `clock` answers milliseconds since the epoch, UTC.
+
+    `wake_worker` tells the process's worker that a job is waiting.
+    """
 
     store: Store
     engines: Engines
@@ -56,6 +64,7 @@ class Call:
     policy: Policy = Policy()
     actor: Actor = ANONYMOUS
     request_id: str = ""
+    wake_worker: Callable[[], None] = _nobody
 
     def event(
         self,

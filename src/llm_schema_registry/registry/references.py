@@ -21,20 +21,30 @@ MAX_REFERENCES = 2_000
 MAX_CHARACTERS = 32 * 1024 * 1024
 """Bounds on all texts that one schema reaches, so that a chain or a diamond of references stays cheap."""
 
+_UNNUMBERED = 0
+
 
 class Resolution(msgspec.Struct, frozen=True):
-    """References of one schema: pinned to numbers, and resolved with everything that they need."""
+    """References of one schema: pinned to numbers, and resolved with everything that they need.
+
+    `path` are the references that led to the replacement first, its own last; empty when nothing was replaced.
+    """
 
     pinned: tuple[Reference, ...]
     resolved: tuple[ResolvedReference, ...]
+    path: tuple[Reference, ...] = ()
 
 
 class _Walk:
     """One depth-first walk over a reference graph; iterative, so that no chain is too deep for it."""
 
-    def __init__(self, reader: Reader, visibility: Visibility) -> None:
+    def __init__(self, reader: Reader, visibility: Visibility, replacement: Version | None) -> None:
         self._reader = reader
         self._visibility = visibility
+        self._replacement = replacement
+        self._path: tuple[Reference, ...] = ()
+        # The names whose texts are other than they were, or reach one that is.
+        self._rebuilt: set[str] = set()
         self._resolved: dict[str, ResolvedReference] = {}
         self._characters = 0
 
@@ -45,11 +55,16 @@ class _Walk:
             pinned.append(Reference(reference.name, reference.subject, target.version))
             await self._visit(reference, target)
         direct = {(ref.name, ref.subject, ref.version) for ref in pinned}
+        # What is rebuilt would be another version than the one that was pinned; formats tell texts apart by that.
         resolved = tuple(
-            msgspec.structs.replace(ref, is_direct=(ref.name, ref.subject, ref.version) in direct)
+            msgspec.structs.replace(
+                ref,
+                is_direct=(ref.name, ref.subject, ref.version) in direct,
+                version=_UNNUMBERED if ref.name in self._rebuilt else ref.version,
+            )
             for ref in self._resolved.values()
         )
-        return Resolution(tuple(pinned), resolved)
+        return Resolution(tuple(pinned), resolved, self._path)
 
     async def _visit(self, root: Reference, target: Version) -> None:
         # Each stack entry is a reference under way with those of its own references that are still to be seen.
@@ -60,16 +75,20 @@ class _Walk:
             reference, version, pending = stack[-1]
             if pending:
                 child = pending.pop(0)
-                chain = tuple(entry[0].name for entry in stack)
+                chain = tuple(entry[0] for entry in stack)
                 # Of two equal names the first wins, also when it is still under way. A name in its own chain stands for
                 # another version: a true cycle cannot arise, for what is referred to must be there before.
-                if child.name in self._resolved or child.name in chain:
+                if child.name in self._resolved or any(child.name == via.name for via in chain):
+                    if child.name in self._rebuilt:
+                        self._rebuilt.add(reference.name)
                     continue
                 loaded = await self._load(version.subject.context, child, chain)
                 stack.append((child, loaded, list(loaded.schema.content.references)))
                 continue
             stack.pop()
             self._add(reference, version)
+            if stack and reference.name in self._rebuilt:
+                self._rebuilt.add(stack[-1][0].name)
 
     def _add(self, reference: Reference, version: Version) -> None:
         text = version.schema.content.text
@@ -83,12 +102,16 @@ class _Walk:
             name=reference.name, subject=reference.subject, version=version.version, text=text
         )
 
-    async def _load(self, context: str, reference: Reference, chain: tuple[str, ...]) -> Version:
+    async def _load(self, context: str, reference: Reference, chain: tuple[Reference, ...]) -> Version:
         subject = parse_subject(reference.subject, context)
+        if self._replacement is not None and subject == self._replacement.subject:
+            self._path = self._path or (*chain, reference)
+            self._rebuilt.add(reference.name)
+            return self._replacement
         found = await self._reader.find_version(subject, reference.version, self._visibility)
         if found is None:
             which = "latest" if reference.version == LATEST else reference.version
-            via = f" (reached through {' -> '.join((*chain, reference.name))})" if chain else ""
+            via = f" (reached through {' -> '.join(via.name for via in (*chain, reference))})" if chain else ""
             raise InvalidSchema(
                 f'No schema reference found for subject "{reference.subject}" and version {which}, which the schema '
                 f"calls '{reference.name}'{via}; register it first or correct the reference"
@@ -97,13 +120,18 @@ class _Walk:
 
 
 async def resolve(
-    reader: Reader, context: str, references: Sequence[Reference], *, are_new: bool = False
+    reader: Reader,
+    context: str,
+    references: Sequence[Reference],
+    *,
+    are_new: bool = False,
+    replacement: Version | None = None,
 ) -> Resolution:
     """Pin references and gather every text that they need, each after those it depends on.
 
     `are_new`: the targets must be active (a registration); otherwise soft-deleted ones serve too. Of two equal
-    names the first wins. Raises InvalidSchema for a target that does not exist (with the chain to it), or too much of
-    everything.
+    names the first wins. `replacement` stands for every version of its subject that is met on the way. Raises
+    InvalidSchema for a target that does not exist (with the chain to it), or too much of everything.
     """
     for reference in references:
         if not reference.name or not reference.subject:
@@ -113,7 +141,7 @@ async def resolve(
                 f"Reference '{reference.name}' has version {reference.version}; give a number from 1, or -1 for latest"
             )
     visibility = Visibility.ACTIVE if are_new else Visibility.ALL
-    return await _Walk(reader, visibility).run(context, references)
+    return await _Walk(reader, visibility, replacement).run(context, references)
 
 
 @operation(Permission.READ)

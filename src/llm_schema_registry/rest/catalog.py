@@ -110,8 +110,7 @@ async def get_by_guid(request: Request) -> Response:
 
 async def _search(request: Request, where: VersionFilter) -> Response:
     """Answer one page; one row more is asked for to know whether another page follows."""
-    limit = request.integer("limit", DEFAULT_ROWS)
-    limit = DEFAULT_ROWS if limit <= 0 else min(limit, MAX_ROWS)
+    limit = request.rows(DEFAULT_ROWS, MAX_ROWS)
     cursor = request.text("cursor")
     where = msgspec.structs.replace(
         where, visibility=_visibility(request), after=_read_cursor(cursor) if cursor else None

@@ -45,6 +45,8 @@ _PATH_PARAMETERS: dict[str, tuple[str, dict[str, Any], str | int]] = {
     "version": ("A version number, or `latest`.", _VERSION, "latest"),
     "id": ("The id of a schema.", _ID, 1),
     "guid": ("The guid of a schema.", _GUID, "c5c1a9a2-6b1e-3a52-9c0f-1f6f0e1d2c3b"),
+    "job": ("The id of a job.", _TEXT, "c5c1a9a2-6b1e-4a52-9c0f-1f6f0e1d2c3b"),
+    "report": ("The id of a report that was kept.", _TEXT, "c5c1a9a2-6b1e-4a52-9c0f-1f6f0e1d2c3b"),
     "context": ("A context, with or without its leading dot.", _CONTEXT, ".staging"),
     "namespace": ("The namespace of a resource; `-` is any.", _TEXT, "-"),
     "name": ("The name of a resource.", _TEXT, "orders"),

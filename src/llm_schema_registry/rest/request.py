@@ -191,6 +191,11 @@ class Request:
             limit = default_limit
         return Page(offset=max(0, self.integer("offset", 0)), limit=limit)
 
+    def rows(self, default: int, maximum: int) -> int:
+        """Read `limit` of a listing that goes on by `cursor`; 0 or below is `default`, more than `maximum` is that."""
+        limit = self.integer("limit", default)
+        return default if limit <= 0 else min(limit, maximum)
+
     def link_next(self, response: Response, page: Page, rows: int) -> Response:
         """Add a `Link` to the following page when this one is full, so that no list is cut silently."""
         if page.limit is not None and rows >= page.limit:

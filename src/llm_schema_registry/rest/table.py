@@ -16,7 +16,9 @@ from llm_schema_registry.rest import (
     config,
     contexts,
     health,
+    jobs,
     mode,
+    reports,
     schemas,
     subjects,
 )
@@ -34,6 +36,8 @@ def build_routes(kafka_cluster: str = "", registry_cluster: str = "schema-regist
             *subjects.ROUTES,
             *schemas.ROUTES,
             *compatibility.ROUTES,
+            *jobs.ROUTES,
+            *reports.ROUTES,
             *config.ROUTES,
             *mode.ROUTES,
             *contexts.ROUTES,

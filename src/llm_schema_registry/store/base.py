@@ -18,6 +18,15 @@ from typing import Protocol
 
 import msgspec
 
+from llm_schema_registry.checks import (
+    Claim,
+    Job,
+    JobCandidate,
+    JobResult,
+    JobState,
+    StoredReport,
+    Verdict,
+)
 from llm_schema_registry.model import (
     Config,
     Event,
@@ -108,9 +117,13 @@ class Reader(Protocol):
         """The newest visible version of the subject whose content has this guid."""
 
     async def list_versions(
-        self, subject: Subject, visibility: Visibility = Visibility.ACTIVE, page: Page = EVERYTHING
+        self,
+        subject: Subject,
+        visibility: Visibility = Visibility.ACTIVE,
+        page: Page = EVERYTHING,
+        before: int | None = None,
     ) -> list[Version]:
-        """The subject's versions with their contents, newest first."""
+        """The subject's versions with their contents, newest first; with `before` only those of lower numbers."""
 
     async def list_version_keys(
         self, subject: Subject, visibility: Visibility = Visibility.ACTIVE, page: Page = EVERYTHING
@@ -131,15 +144,19 @@ class Reader(Protocol):
     async def search_versions(self, where: VersionFilter, page: Page = EVERYTHING) -> list[Version]:
         """The versions that match, by qualified subject name, then version."""
 
+    async def count_versions(self, where: VersionFilter) -> int:
+        """How many versions match."""
+
     async def list_versions_of_schema(
         self, context: str, schema_id: int, visibility: Visibility = Visibility.ACTIVE, page: Page = EVERYTHING
     ) -> list[VersionKey]:
         """Where a content is used in its context, by subject, then version."""
 
     async def list_referrers(
-        self, subject: Subject, version: int, visibility: Visibility = Visibility.ACTIVE
+        self, subject: Subject, version: int | None, visibility: Visibility = Visibility.ACTIVE
     ) -> list[VersionKey]:
-        """The visible versions, of any context, whose content refers to this version, by schema id, subject, version.
+        """The visible versions, of any context, whose content refers to this version (None: to any version of the
+        subject), by schema id, subject, version.
 
         The target itself need not exist or be active. A reference to an unqualified subject is one into the context
         of the schema that holds it.
@@ -169,6 +186,23 @@ class Reader(Protocol):
 
     async def list_events(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
         """The log in commit order, behind position `after`, each with its position. Positions rise without gaps."""
+
+    async def find_job(self, job_id: str) -> Job | None:
+        """One job."""
+
+    async def list_jobs(self, after: tuple[int, str] | None = None, limit: int = 100) -> list[Job]:
+        """The jobs, newest first; behind the one of this (created_at, id)."""
+
+    async def count_unfinished_jobs(self) -> int:
+        """How many jobs are queued or running."""
+
+    async def list_job_results(
+        self, job_id: str, after: int = 0, limit: int = 100, verdict: Verdict | None = None
+    ) -> list[JobResult]:
+        """The results of a job behind a position, by position; with `verdict` only those."""
+
+    async def find_report(self, report_id: str) -> StoredReport | None:
+        """One kept report."""
 
 
 class Writer(Reader, Protocol):
@@ -229,6 +263,48 @@ class Writer(Reader, Protocol):
 
     async def append_event(self, event: Event) -> None:
         """Write one line of the log."""
+
+    async def add_job(self, job: Job, candidates: Sequence[JobCandidate] = ()) -> None:
+        """Write a new job."""
+
+    async def claim_job(self, worker: str, now: int, lease_until: int) -> Claim | None:
+        """Give the oldest job that is queued, or whose worker's lease has ended, to `worker`, and make it running.
+
+        Of several claims at once each gets another job, or none. `now` and `lease_until` are in milliseconds since the
+        epoch; the first claim sets `started_at`.
+        """
+
+    async def keep_results(
+        self,
+        job_id: str,
+        worker: str,
+        lease_until: int,
+        results: Sequence[JobResult] = (),
+        cursor: tuple[Subject, int] | None = None,
+    ) -> bool:
+        """Add results to a running job, count them, and move its lease and cursor.
+
+        False, and nothing is written, when the job is no longer this worker's: cancelled, removed, or taken over. A
+        position is written once. Without results the cursor stays where it is.
+        """
+
+    async def release_job(self, job_id: str, worker: str) -> None:
+        """Queue a job of this worker again."""
+
+    async def finish_job(self, job_id: str, worker: str, state: JobState, at: int, reason: str = "") -> bool:
+        """End a running job; its total becomes what was done. False when the job is no longer this worker's."""
+
+    async def cancel_job(self, job_id: str, at: int) -> bool:
+        """End a queued or running job as cancelled. False when it has ended already or is not there."""
+
+    async def delete_job(self, job_id: str) -> None:
+        """Remove a job with its results, if it is there."""
+
+    async def prune_jobs(self, before: int, keep: int) -> None:
+        """Remove the jobs that ended before this time, and all but the `keep` newest of those that ended."""
+
+    async def add_report(self, report: StoredReport, before: int, keep: int) -> None:
+        """Keep a report; remove those from before this time, and all but the `keep` newest."""
 
 
 class Store(Protocol):

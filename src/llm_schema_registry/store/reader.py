@@ -8,13 +8,10 @@ Statements of a fixed shape are built once: building one costs more than SQLite 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
-from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Row, bindparam, func, or_, select, tuple_
-from sqlalchemy.sql import Executable
+from sqlalchemy import BigInteger, bindparam, func, or_, select, tuple_
 
 from llm_schema_registry.model import (
     DEFAULT_CONTEXT,
@@ -36,9 +33,10 @@ from llm_schema_registry.model import (
     VersionKey,
 )
 from llm_schema_registry.store.base import EVERYTHING, Page, ScopeSettings, VersionFilter, Visibility
+from llm_schema_registry.store.jobs import SqlJobReader
+from llm_schema_registry.store.rows import AnyRow, Parameters, is_storable
 from llm_schema_registry.store.search import (
     AnySelect,
-    Parameters,
     filter_versions,
     is_visible,
     prefix_conditions,
@@ -49,11 +47,6 @@ from llm_schema_registry.store.tables import contexts, events, schema_references
 
 # No table holds more rows, and both databases take it as a limit.
 _NO_LIMIT = 2**62
-_MAX_INTEGER = 2**63 - 1
-
-AnyRow = Row[*tuple[Any, ...]]
-Rows = Sequence[AnyRow]
-Ask = Callable[[Executable, Parameters], Awaitable[Rows]]
 
 _references_of = msgspec.json.Decoder(tuple[Reference, ...]).decode
 _metadata_of = msgspec.json.Decoder(Metadata).decode
@@ -145,7 +138,10 @@ def _newest_with_guid(visibility: Visibility) -> AnySelect:
 
 @cache
 def _all_of_subject(visibility: Visibility) -> AnySelect:
-    return windowed(_WITH_CONTENT.where(_OF_SUBJECT, is_visible(visibility)).order_by(versions.c.version.desc()))
+    is_earlier = versions.c.version < bindparam("before", type_=BigInteger)
+    return windowed(
+        _WITH_CONTENT.where(_OF_SUBJECT, is_earlier, is_visible(visibility)).order_by(versions.c.version.desc())
+    )
 
 
 @cache
@@ -160,13 +156,14 @@ def _keys_of_schema(visibility: Visibility) -> AnySelect:
 
 
 @cache
-def _referrers(visibility: Visibility) -> AnySelect:
+def _referrers(visibility: Visibility, *, of_any_version: bool) -> AnySelect:
     pinned = schema_references.c
     holders = select(pinned.context, pinned.schema_id).where(
         pinned.referenced_context == bindparam("context"),
         pinned.referenced_subject == bindparam("subject"),
-        pinned.referenced_version == bindparam("version"),
     )
+    if not of_any_version:
+        holders = holders.where(pinned.referenced_version == bindparam("version"))
     return (
         select(*_KEY)
         .join_from(versions, subjects, _NAMES)
@@ -175,26 +172,8 @@ def _referrers(visibility: Visibility) -> AnySelect:
     )
 
 
-def is_storable(value: object) -> bool:
-    """Tell whether both databases can hold a value: text without NUL and lone surrogates, integers of 64 bits."""
-    if isinstance(value, str):
-        return "\0" not in value and (value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value))
-    if isinstance(value, int):
-        return abs(value) <= _MAX_INTEGER
-    return not isinstance(value, list) or all(is_storable(item) for item in value)
-
-
-class SqlReader:
-    """The questions of `base.Reader`, asked through `ask`."""
-
-    def __init__(self, ask: Ask) -> None:
-        self._ask_store = ask
-
-    async def _ask(self, statement: Executable, **parameters: object) -> Rows:
-        """Run a statement. What cannot be stored cannot be found either."""
-        if not is_storable(list(parameters.values())):
-            return []
-        return await self._ask_store(statement, parameters)
+class SqlReader(SqlJobReader):
+    """The questions of `base.Reader`."""
 
     async def find_schema(self, context: str, schema_id: int) -> Schema | None:
         rows = await self._ask(_SCHEMA, context=context, id=schema_id)
@@ -225,10 +204,18 @@ class SqlReader:
         return _version(rows[0]) if rows else None
 
     async def list_versions(
-        self, subject: Subject, visibility: Visibility = Visibility.ACTIVE, page: Page = EVERYTHING
+        self,
+        subject: Subject,
+        visibility: Visibility = Visibility.ACTIVE,
+        page: Page = EVERYTHING,
+        before: int | None = None,
     ) -> list[Version]:
         rows = await self._ask(
-            _all_of_subject(visibility), context=subject.context, subject=subject.name, **_window(page)
+            _all_of_subject(visibility),
+            context=subject.context,
+            subject=subject.name,
+            before=_NO_LIMIT if before is None else before,
+            **_window(page),
         )
         return [_version(row) for row in rows]
 
@@ -255,6 +242,14 @@ class SqlReader:
         statement, parameters = filter_versions(_WITH_CONTENT.join(subjects, _NAMES), where)
         return [_version(row) for row in await self._ask(statement, **parameters, **_window(page))]
 
+    async def count_versions(self, where: VersionFilter) -> int:
+        found, parameters = filter_versions(
+            select(versions.c.version).join(schemas, _USES).join(subjects, _NAMES), where
+        )
+        statement = select(func.count()).select_from(found.subquery())
+        rows = await self._ask(statement, **parameters, **_window(EVERYTHING))
+        return rows[0][0] if rows else 0
+
     async def list_versions_of_schema(
         self, context: str, schema_id: int, visibility: Visibility = Visibility.ACTIVE, page: Page = EVERYTHING
     ) -> list[VersionKey]:
@@ -262,9 +257,11 @@ class SqlReader:
         return [_key(row) for row in rows]
 
     async def list_referrers(
-        self, subject: Subject, version: int, visibility: Visibility = Visibility.ACTIVE
+        self, subject: Subject, version: int | None, visibility: Visibility = Visibility.ACTIVE
     ) -> list[VersionKey]:
-        rows = await self._ask(_referrers(visibility), context=subject.context, subject=subject.name, version=version)
+        numbered = {} if version is None else {"version": version}
+        statement = _referrers(visibility, of_any_version=version is None)
+        rows = await self._ask(statement, context=subject.context, subject=subject.name, **numbered)
         return [_key(row) for row in rows]
 
     async def find_max_schema_id(self, context: str) -> int:

@@ -27,6 +27,7 @@ from sqlalchemy import (
 from llm_schema_registry.model import TOP_LEVEL
 from llm_schema_registry.names import MAX_VERSION
 from llm_schema_registry.store.base import VersionFilter, Visibility
+from llm_schema_registry.store.rows import Parameters
 from llm_schema_registry.store.tables import (
     MAX_KEY_BYTES,
     schema_properties,
@@ -38,7 +39,6 @@ from llm_schema_registry.store.tables import (
 )
 
 AnySelect = Select[*tuple[Any, ...]]
-Parameters = dict[str, object]
 _LAST_CHARACTER = 0x10FFFF
 _FIRST_SURROGATE, _BEHIND_SURROGATES = 0xD800, 0xE000
 

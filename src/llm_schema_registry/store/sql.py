@@ -22,8 +22,8 @@ from llm_schema_registry.model import Subject
 from llm_schema_registry.store import migrations
 from llm_schema_registry.store.base import Reader, Writer
 from llm_schema_registry.store.engine import Pools, open_pools, translated
-from llm_schema_registry.store.reader import Rows, SqlReader
-from llm_schema_registry.store.search import Parameters
+from llm_schema_registry.store.reader import SqlReader
+from llm_schema_registry.store.rows import Parameters, Rows
 from llm_schema_registry.store.writer import SqlWriter
 
 # Columns of one PostgreSQL statement that takes locks.

@@ -126,3 +126,52 @@ events = Table(
     Column("at", BigInteger, nullable=False),
     Column("details", Text, nullable=False),
 )
+
+# Bulk checks. A running job is held by one worker until its lease ends; see `base.Writer.claim_job`.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("request", Text, nullable=False),
+    # Only the worker reads these, once; they go when the job ends.
+    Column("candidates", Text),
+    Column("state", Text, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("compatible", BigInteger, nullable=False),
+    Column("incompatible", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False),
+    Column("cursor", Text),
+    Column("attempts", BigInteger, nullable=False),
+    Column("claimed_by", Text),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("reason", Text, nullable=False),
+    Index("ix_jobs_created_at", "created_at", "id"),
+)
+
+job_results = Table(
+    "job_results",
+    metadata,
+    Column("job_id", NAME, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("verdict", Text, nullable=False),
+    # The whole result; the columns beside it are only for finding it.
+    Column("document", Text, nullable=False),
+    Index("ix_job_results_verdict", "job_id", "verdict", "position"),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("context", NAME, nullable=False),
+    Column("subject", NAME, nullable=False),
+    Column("left_out", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_reports_at", "at", "id"),
+)

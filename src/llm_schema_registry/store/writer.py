@@ -10,19 +10,19 @@ are rows, not sequences: what they gave becomes visible in rising order, and a r
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert  # SQLite compiles it to the same words
 from sqlalchemy.sql import Executable
 
-from llm_schema_registry.errors import InvalidSchema, InvalidSubject
+from llm_schema_registry.errors import InvalidSubject
 from llm_schema_registry.model import Config, Event, Metadata, Mode, Schema, SchemaContent, State, Subject
 from llm_schema_registry.names import parse_subject
 from llm_schema_registry.store.base import IdTaken, VersionTaken
-from llm_schema_registry.store.reader import Rows, SqlReader, is_storable
-from llm_schema_registry.store.search import Parameters
+from llm_schema_registry.store.jobs import SqlJobWriter
+from llm_schema_registry.store.reader import SqlReader
+from llm_schema_registry.store.rows import Parameters, Run, json_of, refuse_unstorable
 from llm_schema_registry.store.tables import (
     MAX_KEY_BYTES,
     contexts,
@@ -40,7 +40,6 @@ from llm_schema_registry.store.tables import (
 # Both databases bound the number of parameters of a statement.
 _CHUNK = 500
 
-Run = Callable[[Executable, Parameters | list[Parameters]], Awaitable[Rows]]
 Change = tuple[Executable, list[Parameters]]
 
 _OF_CONTEXT = contexts.c.name == bindparam("of_context")
@@ -100,12 +99,11 @@ _COUNT_EVENTS = (
 )
 
 
-class SqlWriter(SqlReader):
+class SqlWriter(SqlReader, SqlJobWriter):
     """The changes of `base.Writer`, made through `run` on the transaction's connection."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
-        self._run = run
         self._last_ids: dict[str, int] = {}
         self._pending_events: list[Parameters] = []
 
@@ -152,7 +150,7 @@ class SqlWriter(SqlReader):
             "registered_at": registered_at,
             "registered_by": registered_by,
         }
-        _refuse_unstorable([row])
+        refuse_unstorable([row])
         await self._hold_context(subject.context)
         await self._change((_ADD_SUBJECT, [_subject_row(subject)]))
         if not await self._run(_ADD_VERSION, row):
@@ -175,7 +173,7 @@ class SqlWriter(SqlReader):
         await self._forget(subject)
 
     async def put_config(self, scope: Subject, config: Config) -> None:
-        await self._put(_PUT_CONFIG, scope, "config", _json(config))
+        await self._put(_PUT_CONFIG, scope, "config", json_of(config))
 
     async def delete_config(self, scope: Subject) -> None:
         await self._ask(_DELETE_CONFIG, of_context=scope.context, of_subject=scope.name)
@@ -203,9 +201,9 @@ class SqlWriter(SqlReader):
             "actor": event.actor,
             "request_id": event.request_id,
             "at": event.at,
-            "details": _json(event.details),
+            "details": json_of(event.details),
         }
-        _refuse_unstorable([row])
+        refuse_unstorable([row])
         self._pending_events.append(row)
 
     async def list_events(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
@@ -224,7 +222,7 @@ class SqlWriter(SqlReader):
     async def _change(self, *changes: Change) -> None:
         """Write rows, or none of them when one cannot be stored."""
         for _, rows in changes:
-            _refuse_unstorable(rows)
+            refuse_unstorable(rows)
         for statement, rows in changes:
             if rows:
                 await self._run(statement, rows)
@@ -251,7 +249,7 @@ def _subject_row(subject: Subject) -> Parameters:
     """Build the row of a subject. Raises InvalidSubject when the name is ambiguous or too long for an index."""
     text = str(subject)
     row: Parameters = {"context": subject.context, "name": subject.name, "qualified_name": text}
-    _refuse_unstorable([row])
+    refuse_unstorable([row])
     if parse_subject(text) != subject:
         raise InvalidSubject(f"The specified subject '{text}' is not a valid subject: its name reads as another one's")
     if len(text.encode()) > MAX_KEY_BYTES:
@@ -271,9 +269,9 @@ def _rows_of(schema: Schema) -> list[Change]:
         "schema_type": content.schema_type,
         "definition": content.text,
         "definition_hash": hashlib.sha256(content.text.encode("utf-8", "surrogatepass")).hexdigest(),
-        "pinned_references": _json(content.references) if content.references else None,
-        "metadata": None if content.metadata is None else _json(content.metadata),
-        "rule_set": None if content.rule_set is None else _json(content.rule_set),
+        "pinned_references": json_of(content.references) if content.references else None,
+        "metadata": None if content.metadata is None else json_of(content.metadata),
+        "rule_set": None if content.rule_set is None else json_of(content.rule_set),
     }
     facets: list[tuple[Executable, list[Parameters]]] = [
         (
@@ -309,23 +307,6 @@ def _rule_types(content: SchemaContent) -> set[str]:
         return set()
     lists = (content.rule_set.migration_rules, content.rule_set.domain_rules, content.rule_set.encoding_rules)
     return {rule.type for rules in lists for rule in rules or () if rule.type is not None}
-
-
-def _refuse_unstorable(rows: Sequence[Parameters]) -> None:
-    if not all(is_storable(list(row.values())) for row in rows):
-        raise InvalidSchema(
-            "The text holds a character that cannot be stored (NUL, or half of a surrogate pair), or a number has more "
-            "than 64 bits; remove it"
-        )
-
-
-def _json(document: object) -> str:
-    try:
-        return msgspec.json.encode(document).decode()
-    except UnicodeEncodeError:
-        raise InvalidSchema(
-            "A text holds a character that cannot be stored (half of a surrogate pair); remove it"
-        ) from None
 
 
 def _chunks(numbers: Sequence[int]) -> Iterator[list[int]]:

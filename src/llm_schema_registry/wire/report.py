@@ -5,8 +5,11 @@ Refuses to judge; it writes down what a `Report` holds.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 
+from llm_schema_registry.checks import StoredReport
 from llm_schema_registry.model import (
     CompatibilityLevel,
     CompatibilityPolicy,
@@ -96,6 +99,17 @@ class CheckBody(ReportBody, frozen=True, kw_only=True):
     is_registered: bool = False
 
 
+class KeptReportBody(ReportBody, frozen=True, kw_only=True):
+    """A report that was kept. `findings_left_out` counts findings and messages that did not fit. The time is RFC 3339
+    in UTC.
+    """
+
+    id: str
+    subject: str
+    created_at: datetime
+    findings_left_out: int
+
+
 def submission_of_check(request: CheckRequest) -> Submission:
     """Read a request. Raises InvalidSchema for a reference without name, subject or usable version."""
     return submission_of(
@@ -124,6 +138,17 @@ def check_v1(subject: Subject, report: Report, version: Version | None = None, *
         subject=str(subject),
         version=version.version if version else None,
         is_registered=is_registered,
+    )
+
+
+def kept_report_v1(kept: StoredReport) -> KeptReportBody:
+    """Write a report that was kept."""
+    return KeptReportBody(
+        **_report_members(kept.report),  # type: ignore[arg-type]  # the members are those of the struct
+        id=kept.id,
+        subject=str(kept.subject),
+        created_at=datetime.fromtimestamp(kept.at / 1000, tz=UTC),
+        findings_left_out=kept.left_out,
     )
 
 
