@@ -139,6 +139,7 @@ class IncompatibleSchema(RegistryError):
     code = 40901
 
     def __init__(self, subject: object, report: Report) -> None:
+        self.subject = subject
         self.report = report
         details = ", ".join(report.messages)
         super().__init__(

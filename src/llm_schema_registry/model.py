@@ -311,7 +311,8 @@ class Report(msgspec.Struct, frozen=True):
     `messages` are Confluent's strings, tail included. `findings` are in the order of comparison, each version's
     breaking ones and hazards, and for a thorough report everything else that differs. `compared` are the versions that
     were looked at, in that order; a transitive check ends with the first that fails. `are_hazards_complete` is false
-    when the time for a pair ended before all its hazards were looked for.
+    when the time for a pair ended before all its hazards were looked for. `id` is what it can be read again by; empty
+    when it was not kept.
     """
 
     is_compatible: bool
@@ -321,6 +322,7 @@ class Report(msgspec.Struct, frozen=True):
     level: CompatibilityLevel = CompatibilityLevel.NONE
     policy: CompatibilityPolicy = CompatibilityPolicy.STRICT
     are_hazards_complete: bool = True
+    id: str = ""
 
 
 class Actor(msgspec.Struct, frozen=True):

@@ -200,3 +200,45 @@ async def test_logical_asks_for_tables_beside_the_native_checks(registry: Regist
     assert (alone["is_compatible"], alone["compared_versions"]) == (False, [])
     message = await registry.refuse_registration(40901, "s", record("R", "b:int=0"))
     assert "category:" in message
+
+
+async def test_confluents_answers_lead_to_the_report(registry: Registry) -> None:
+    await registry.register("s", ONE)
+    refused = await registry.ask("POST", "/subjects/s/versions", {"schema": BROKEN})
+    assert refused.status_code == 409
+    target, relation = refused.headers["link"].split("; ")
+    assert relation == 'rel="describedby"'
+    report = await registry.get(target.strip("<>"))
+    assert (report["subject"], report["is_compatible"], report["compared_versions"]) == ("s", False, [1])
+    assert {finding["kind"] for finding in report["findings"]} >= {"TYPE_MISMATCH"}
+    assert all(finding["message"] in refused.json()["message"] for finding in report["findings"])
+
+    checked = await registry.ask("POST", "/compatibility/subjects/s/versions", {"schema": BROKEN})
+    assert checked.json() == {"is_compatible": False}
+    assert (await registry.get(checked.headers["link"].split(">")[0][1:]))["messages"] == report["messages"]
+
+    body = {"definition": BROKEN}
+    assert "link" in (await registry.ask("POST", "/v1/subjects/s/versions", body)).headers
+    fine = await registry.ask("POST", "/subjects/s/versions", {"schema": TWO})
+    assert fine.status_code == 200
+    assert "link" not in fine.headers
+
+
+async def test_a_refusal_names_the_subject_that_an_alias_stands_for(registry: Registry) -> None:
+    await registry.register("s", ONE)
+    await registry.put("/config/t", {"alias": "s"})
+    assert 'for subject "s"' in await registry.refuse_registration(40901, "t", BROKEN)
+
+
+async def test_impact_looks_at_those_who_refer_to_the_subject(registry: Registry) -> None:
+    await registry.register("item", record("Item", "x:int"))
+    text = json.dumps({"type": "record", "name": "R", "fields": [{"name": "i", "type": "Item"}]})
+    await registry.register("s", text, references=[{"name": "Item", "subject": "item", "version": 1}])
+    await registry.put("/config/item", {"compatibility": "NONE"})
+    report = await check(registry, record("Item", "x:string"), subject="item", impact=True)
+    assert report["is_compatible"] is True
+    assert report["impact"]["is_harmless"] is False
+    (dependant,) = report["impact"]["dependants"]
+    assert (dependant["subject"], dependant["outcome"]) == ("s", "incompatible")
+    assert dependant["report"]["findings"][0]["kind"] == "TYPE_MISMATCH"
+    assert (await check(registry, record("Item", "x:int"), subject="item"))["impact"] is None

@@ -45,7 +45,7 @@ async def registry() -> AsyncIterator[Registry]:
 
 
 async def keep(registry: Registry, report: Report, now: int = NOW) -> str:
-    return await keep_report(Call(registry.store, ENGINES, lambda: now), Subject(".x", "s"), report)
+    return (await keep_report(Call(registry.store, ENGINES, lambda: now), Subject(".x", "s"), report)).id
 
 
 async def test_a_kept_report_is_answered_for_ever(registry: Registry) -> None:
@@ -78,6 +78,16 @@ async def test_a_kept_report_is_answered_for_ever(registry: Registry) -> None:
 
 async def test_a_report_that_is_not_there(registry: Registry) -> None:
     await registry.refuse(40410, "GET", f"{PATH}/none")
+
+
+async def test_what_tells_of_nothing_is_not_kept(registry: Registry) -> None:
+    assert await keep(registry, Report(is_compatible=True, findings=(finding(Severity.INFO),))) == ""
+    assert await keep(registry, Report(is_compatible=True, findings=(finding(Severity.HAZARD),)))
+
+
+async def test_a_store_that_cannot_keep_it_stops_no_answer(registry: Registry) -> None:
+    await registry.store.close()
+    assert await keep(registry, Report(is_compatible=False)) == ""
 
 
 async def test_reports_are_forgotten_in_time(registry: Registry) -> None:

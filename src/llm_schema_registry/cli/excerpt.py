@@ -15,7 +15,8 @@ from rich.cells import cell_len, chop_cells
 from llm_schema_registry.cli.checked import Checked, Problem, Source, evidence, findings_in, new_side
 from llm_schema_registry.cli.output import visible
 from llm_schema_registry.model import Direction, Severity
-from llm_schema_registry.wire.report import CheckBody, FindingBody, PlaceBody, ReportBody
+from llm_schema_registry.wire.check import CheckBody
+from llm_schema_registry.wire.report import FindingBody, PlaceBody, ReportBody
 
 _WORDS = {Severity.BREAKING: "error", Severity.HAZARD: "warning", Severity.INFO: "info"}
 _COLOURS = {Severity.BREAKING: "1;31", Severity.HAZARD: "1;33", Severity.INFO: "1;36"}

@@ -14,7 +14,7 @@ from llm_schema_registry.cli.checked import Checked, Source, source_of
 from llm_schema_registry.cli.failure import Failure
 from llm_schema_registry.cli.remote import Remote, path
 from llm_schema_registry.cli.schema_file import reference_bodies, type_of
-from llm_schema_registry.wire.report import CheckBody
+from llm_schema_registry.wire.check import CheckBody
 
 
 def check_subject(

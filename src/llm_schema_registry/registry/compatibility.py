@@ -23,6 +23,7 @@ from llm_schema_registry.model import (
 from llm_schema_registry.registry.candidate import understand
 from llm_schema_registry.registry.gate import compare_with, gate, is_in_group, judge_of, side_of
 from llm_schema_registry.registry.operation import Call, Permission, operation
+from llm_schema_registry.registry.reports import keep_report
 from llm_schema_registry.registry.scopes import fill, settle
 from llm_schema_registry.store.base import Reader
 
@@ -34,7 +35,8 @@ async def check(
     """Say whether a schema could be registered, as Confluent's API asks.
 
     With `version`: compared with that one only, whatever the level; `LATEST` of an empty subject is compatible.
-    Without: with the versions that registration would compare. Raises InvalidSchema, VersionNotFound, TooComplex.
+    Without: with the versions that registration would compare. The report is kept if it has anything to tell. Raises
+    InvalidSchema, VersionNotFound, TooComplex.
     """
     reader = call.store.reader
     scopes = await settle(reader, subject)
@@ -53,7 +55,7 @@ async def check(
         latest = await reader.find_version(subject, LATEST)
         report = await gate(call, reader, subject, candidate, config, latest)
     _count(report)
-    return report
+    return await keep_report(call, subject, report)
 
 
 @operation(Permission.READ)

@@ -44,6 +44,7 @@ from llm_schema_registry.registry.gate import gate
 from llm_schema_registry.registry.identity import guid_of
 from llm_schema_registry.registry.operation import Call, Permission, operation
 from llm_schema_registry.registry.references import resolve
+from llm_schema_registry.registry.reports import keep_report
 from llm_schema_registry.registry.scopes import load_scopes, settle, wider_scopes
 from llm_schema_registry.registry.subjects import get_version
 from llm_schema_registry.store.base import IdTaken, Reader, VersionFilter, Visibility, Writer
@@ -52,7 +53,7 @@ OWNER_PROPERTY = "owner"
 
 
 class Registered(msgspec.Struct, frozen=True):
-    """What a registration came to. The report is empty when nothing was compared."""
+    """What a registration came to. The report is empty when nothing was compared, and kept when it tells of hazards."""
 
     version: Version
     is_new: bool
@@ -86,14 +87,15 @@ async def register(
     changes = {} if level is None else {"compatibility_level": level}
     try:
         registered = await _enter(call, subject, submission, changes, normalize=normalize, force=force)
-    except IncompatibleSchema:
+    except IncompatibleSchema as refused:
         telemetry.registration("incompatible")
-        raise
+        report = await keep_report(call, subject, refused.report)
+        raise IncompatibleSchema(refused.subject, report) from None
     except (InvalidSchema, InvalidRuleSet, SchemaTooLarge, TooComplex):
         telemetry.registration("invalid")
         raise
     telemetry.registration("created" if registered.is_new else "existing")
-    return registered
+    return msgspec.structs.replace(registered, report=await keep_report(call, subject, registered.report))
 
 
 @operation(Permission.READ)

@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from llm_schema_registry.checks import StoredReport
-from llm_schema_registry.errors import ReportNotFound
+from llm_schema_registry.errors import ReportNotFound, StoreFailed, TimedOut
 from llm_schema_registry.model import Report, Severity, Subject
 from llm_schema_registry.registry.operation import Call, Permission, operation
 
@@ -27,14 +27,22 @@ KEPT_MILLISECONDS = 30 * 24 * 60 * 60 * 1000
 _ORDER = tuple(Severity)
 
 
-async def keep_report(call: Call, subject: Subject, report: Report) -> str:
-    """Keep a report and return its id, under which anybody can read it."""
+async def keep_report(call: Call, subject: Subject, report: Report) -> Report:
+    """Keep a report that has something to tell, and return it with the id under which anybody can read it.
+
+    A store that cannot keep it now must not stop an answer that is known: then it has no id.
+    """
+    if report.is_compatible and all(finding.severity is Severity.INFO for finding in report.findings):
+        return report
     fitted, left_out = fit(report, MAX_REPORT_BYTES)
     now = call.clock()
     kept = StoredReport(str(uuid.uuid4()), now, subject, fitted, left_out)
-    async with call.store.transaction() as writer:
-        await writer.add_report(kept, now - KEPT_MILLISECONDS, MAX_REPORTS)
-    return kept.id
+    try:
+        async with call.store.transaction() as writer:
+            await writer.add_report(kept, now - KEPT_MILLISECONDS, MAX_REPORTS)
+    except (StoreFailed, TimedOut):
+        return report
+    return msgspec.structs.replace(report, id=kept.id)
 
 
 @operation(Permission.READ)

@@ -35,6 +35,7 @@ from llm_schema_registry.rest.request import (
     Response,
     json_answer,
     negotiate,
+    with_report_link,
 )
 from llm_schema_registry.rest.routing import Match, Route, Router
 from llm_schema_registry.wire.confluent import ErrorBody
@@ -133,6 +134,8 @@ class RestApp:
         if self._options.legacy_409_code and isinstance(error, IncompatibleSchema):
             code = 409
         response = _error_answer(error.http_status, code, str(error))
+        if isinstance(error, IncompatibleSchema):
+            with_report_link(response, error.report)
         if isinstance(error, MethodNotAllowed):
             response.headers["allow"] = ", ".join(error.allowed)
         return response

@@ -28,7 +28,7 @@ from llm_schema_registry.errors import (
 from llm_schema_registry.model import LATEST, CompatibilityLevel, Subject, Version
 from llm_schema_registry.names import parse_context, parse_version
 from llm_schema_registry.registry import Page, VersionFilter, Visibility, config, registration, schemas, subjects
-from llm_schema_registry.rest.request import IMMUTABLE, Query, Request, Response, json_answer
+from llm_schema_registry.rest.request import IMMUTABLE, Query, Request, Response, json_answer, with_report_link
 from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.rest.subjects import DELETED, EXAMPLE
 from llm_schema_registry.wire.confluent import level_of
@@ -56,7 +56,7 @@ async def register(request: Request) -> Response:
         normalize=request.flag("normalize"),
         level=None if body.compatibility_mode is None else level_of(body.compatibility_mode),
     )
-    return json_answer(await _version_body(request, registered.version))
+    return with_report_link(json_answer(await _version_body(request, registered.version)), registered.report)
 
 
 async def get_version(request: Request) -> Response:

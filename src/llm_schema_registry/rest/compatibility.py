@@ -19,10 +19,11 @@ from llm_schema_registry.errors import (
 )
 from llm_schema_registry.model import Report
 from llm_schema_registry.names import parse_subject, parse_version
-from llm_schema_registry.registry import compatibility, registration
-from llm_schema_registry.rest.request import Query, Request, Response, json_answer
+from llm_schema_registry.registry import compatibility, impact, registration
+from llm_schema_registry.rest.request import Query, Request, Response, json_answer, with_report_link
 from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.rest.subjects import EXAMPLE, NORMALIZE
+from llm_schema_registry.wire import check as wire
 from llm_schema_registry.wire.confluent import (
     CompatibilityCheckResponse,
     RegisterSchemaRequest,
@@ -31,8 +32,6 @@ from llm_schema_registry.wire.confluent import (
     report_body,
     submission_of,
 )
-from llm_schema_registry.wire.report import CheckBody, CheckRequest, submission_of_check
-from llm_schema_registry.wire.report import check_v1 as report_body_v1
 
 _VERBOSE = Query("verbose", "boolean", False, "Whether to say what is incompatible.", example=True)
 
@@ -57,31 +56,36 @@ async def _check(request: Request, version: int | None) -> Response:
             raise
         # Confluent: a verbose check reports an invalid schema as a finding (rest-api section 14, trap 12).
         report = Report(is_compatible=False, messages=(str(error),))
-    return json_answer(report_body(report, verbose=verbose))
+    return with_report_link(json_answer(report_body(report, verbose=verbose)), report)
 
 
 async def check_v1(request: Request) -> Response:
     """Rehearse a registration, or compare with the versions that were named."""
-    body = await request.body(CheckRequest)
+    body = await request.body(wire.CheckRequest)
     subject = parse_subject(body.subject, request.context)
-    submission = submission_of_check(body)
+    submission = wire.submission_of_check(body)
     level = None if body.compatibility_mode is None else level_of(body.compatibility_mode)
     policy = None if body.compatibility_policy is None else policy_of(body.compatibility_policy)
     normalize = request.flag("normalize")
+    caused = None
+    if body.impact:
+        caused = await impact.check_impact(request.call, subject, submission, normalize=normalize)
     if body.versions:
         versions = [parse_version(str(version)) for version in body.versions]
         report = await compatibility.check_versions(
             request.call, subject, submission, versions, normalize=normalize, level=level, policy=policy
         )
-        return json_answer(report_body_v1(subject, report, is_registered=False))
+        return json_answer(wire.check_v1(subject, report, impact=caused))
     try:
         registered = await registration.rehearse(
             request.call, subject, submission, normalize=normalize, level=level, policy=policy
         )
     except IncompatibleSchema as refused:
-        return json_answer(report_body_v1(subject, refused.report, is_registered=False))
+        return json_answer(wire.check_v1(subject, refused.report, impact=caused))
     return json_answer(
-        report_body_v1(subject, registered.report, registered.version, is_registered=not registered.is_new)
+        wire.check_v1(
+            subject, registered.report, registered.version, impact=caused, is_registered=not registered.is_new
+        )
     )
 
 
@@ -120,9 +124,9 @@ ROUTES = (
         "Rehearse a registration and report what would break or harm, where, with samples and remedies.",
         "compatibility",
         query=(NORMALIZE,),
-        body=CheckRequest,
+        body=wire.CheckRequest,
         example={"subject": "telemetry.inference-event", "definition": EXAMPLE["schema"]},
-        answer=CheckBody,
+        answer=wire.CheckBody,
         errors=(
             InvalidCompatibility,
             InvalidSubject,

@@ -21,7 +21,7 @@ from llm_schema_registry.errors import (
     TooDeep,
     UnsupportedMediaType,
 )
-from llm_schema_registry.model import Subject
+from llm_schema_registry.model import Report, Subject
 from llm_schema_registry.names import parse_subject
 from llm_schema_registry.registry import Page
 from llm_schema_registry.registry.operation import Call
@@ -91,6 +91,13 @@ def json_answer(
 ) -> Response:
     """Answer a value as JSON. `cache_control` replaces the default `no-cache`."""
     return _response(msgspec.json.encode(value), status, media_type, cache_control)
+
+
+def with_report_link(response: Response, report: Report | None) -> Response:
+    """Lead to the whole report of a comparison from an answer of Confluent's that has no room for it."""
+    if report is not None and report.id:
+        response.headers["link"] = f'</v1/compatibility/reports/{report.id}>; rel="describedby"'
+    return response
 
 
 def text_answer(

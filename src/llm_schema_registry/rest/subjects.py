@@ -31,7 +31,7 @@ from llm_schema_registry.errors import (
 from llm_schema_registry.model import DEFAULT_CONTEXT, Reference, Version
 from llm_schema_registry.names import parse_subject, parse_version
 from llm_schema_registry.registry import Visibility, lookup, references, registration, schemas, subjects
-from llm_schema_registry.rest.request import PAGING, Query, Request, Response, json_answer
+from llm_schema_registry.rest.request import PAGING, Query, Request, Response, json_answer, with_report_link
 from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.rest.schema_text import PRETTY, SCHEMA_MEDIA_TYPES, answer_schema_text
 from llm_schema_registry.wire.confluent import (
@@ -132,7 +132,7 @@ async def register(request: Request) -> Response:
     )
     version = registered.version
     text = await schemas.render(request.call, version.schema, request.text("format") or answered_format(body))
-    return json_answer(registered_body(version, text=text))
+    return with_report_link(json_answer(registered_body(version, text=text)), registered.report)
 
 
 async def get_version(request: Request) -> Response:
@@ -191,7 +191,7 @@ async def tag_version(request: Request) -> Response:
         rules_to_merge=body.rules_to_merge,
         rules_to_remove=body.rules_to_remove or (),
     )
-    return json_answer(registered_body(registered.version))
+    return with_report_link(json_answer(registered_body(registered.version)), registered.report)
 
 
 def split_prefix(text: str, context: str) -> tuple[str | None, str]:

@@ -15,17 +15,10 @@ from llm_schema_registry.model import (
     CompatibilityPolicy,
     Direction,
     Finding,
-    Metadata,
     Place,
     Report,
-    RuleSet,
     Severity,
-    Subject,
-    Submission,
-    Version,
-    Version32,
 )
-from llm_schema_registry.wire.confluent import DEFAULT_SCHEMA_TYPE, ReferenceBody, RegisterSchemaRequest, submission_of
 
 
 class PlaceBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,35 +63,6 @@ class ReportBody(msgspec.Struct, frozen=True, kw_only=True):
     messages: tuple[str, ...]
 
 
-class CheckRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A schema that might be registered, and what it is held against.
-
-    Without `versions` it passes the very gate that a registration would, at the subject's settings, or those given
-    here as if they were the subject's. `versions` are compared one by one instead, all of them.
-    """
-
-    subject: str
-    definition: str
-    schema_type: str = DEFAULT_SCHEMA_TYPE
-    references: tuple[ReferenceBody, ...] = ()
-    metadata: Metadata | None = None
-    rule_set: RuleSet | None = None
-    versions: tuple[Version32 | str, ...] = ()
-    compatibility_mode: str | None = None
-    compatibility_policy: str | None = None
-    impact: bool = False
-
-
-class CheckBody(ReportBody, frozen=True, kw_only=True):
-    """A report on a subject. `version` is the number that the schema has there or would get; null when versions were
-    named, or when it would be refused. `is_registered` tells that the subject has this very schema already.
-    """
-
-    subject: str
-    version: int | None = None
-    is_registered: bool = False
-
-
 class KeptReportBody(ReportBody, frozen=True, kw_only=True):
     """A report that was kept. `findings_left_out` counts findings and messages that did not fit. The time is RFC 3339
     in UTC.
@@ -110,41 +74,18 @@ class KeptReportBody(ReportBody, frozen=True, kw_only=True):
     findings_left_out: int
 
 
-def submission_of_check(request: CheckRequest) -> Submission:
-    """Read a request. Raises InvalidSchema for a reference without name, subject or usable version."""
-    return submission_of(
-        RegisterSchemaRequest(
-            schema=request.definition,
-            schema_type=request.schema_type,
-            references=request.references,
-            metadata=request.metadata,
-            rule_set=request.rule_set,
-        )
-    )
-
-
 _ORDER = (Severity.BREAKING, Severity.HAZARD, Severity.INFO)
 
 
 def report_v1(report: Report) -> ReportBody:
     """Write a report."""
-    return ReportBody(**_report_members(report))  # type: ignore[arg-type]  # the members are those of the struct
-
-
-def check_v1(subject: Subject, report: Report, version: Version | None = None, *, is_registered: bool) -> CheckBody:
-    """Write a report on a subject; `version` is the one that the schema is or would be."""
-    return CheckBody(
-        **_report_members(report),  # type: ignore[arg-type]  # the members are those of the struct
-        subject=str(subject),
-        version=version.version if version else None,
-        is_registered=is_registered,
-    )
+    return ReportBody(**report_members(report))  # type: ignore[arg-type]  # the members are those of the struct
 
 
 def kept_report_v1(kept: StoredReport) -> KeptReportBody:
     """Write a report that was kept."""
     return KeptReportBody(
-        **_report_members(kept.report),  # type: ignore[arg-type]  # the members are those of the struct
+        **report_members(kept.report),  # type: ignore[arg-type]  # the members are those of the struct
         id=kept.id,
         subject=str(kept.subject),
         created_at=datetime.fromtimestamp(kept.at / 1000, tz=UTC),
@@ -152,7 +93,8 @@ def kept_report_v1(kept: StoredReport) -> KeptReportBody:
     )
 
 
-def _report_members(report: Report) -> dict[str, object]:
+def report_members(report: Report) -> dict[str, object]:
+    """Write the members that every body of a report has."""
     findings = sorted(report.findings, key=lambda finding: _ORDER.index(finding.severity))
     return {
         "is_compatible": report.is_compatible,

@@ -45,7 +45,7 @@ class TestJson:
     def test_the_report_is_whole(self, peer: Peer) -> None:
         peer.answers(BREAKING, HARMING, KNOWN)
         (file,) = json.loads(written(peer, "json"))["files"]
-        assert file["report"] == {"version": None, "is_registered": False, **peer.server.report}
+        assert file["report"] == {"version": None, "is_registered": False, "impact": None, **peer.server.report}
         assert [file[name] for name in ("file", "schema_type", "is_compatible", "earlier", "error")] == [
             "new.avsc",
             "AVRO",
