@@ -12,6 +12,7 @@ from llm_schema_registry.formats.avro.diff import is_named_alike, is_read_plainl
 from llm_schema_registry.formats.avro.parse import NamedType
 from llm_schema_registry.formats.avro.tree import Array, Enum, Fixed, Map, Primitive, Record, Type, Union
 
+_INTEGERS = ("int", "long")
 _FLOATING = ("float", "double")
 
 
@@ -49,8 +50,9 @@ def _choose_primitive(reader: Union, writer: Primitive, beside: Union | None) ->
     first = fitting[0]
     exact = next((branch for branch in fitting if branch.type == writer.type), None)
     if exact is not None:
-        is_news = first is not exact and not _stands_before(beside, first, writer)
-        return Choice(exact, first if is_news else None)
+        is_harmless = {first.type, exact.type} <= {*_INTEGERS} or {first.type, exact.type} <= {*_FLOATING}
+        is_rival = not is_harmless and first is not exact and not _stands_before(beside, first, writer)
+        return Choice(exact, first if is_rival else None)
     integer = next((branch for branch in fitting if branch.type == "long"), None)
     return Choice(first, integer if first.type in _FLOATING else None)
 
@@ -65,13 +67,25 @@ def _choose_named(reader: Union, writer: NamedType, beside: Union | None) -> Cho
         return Choice(None)
     # Java renames the writer's type by the reader's aliases at first; the last reader that has the alias wins.
     exact = [branch for branch in alike if branch.name.full == writer.name.full]
-    exact += [branch for branch in alike if writer.name.full in branch.aliases]
+    exact += [branch for branch in alike if _claims(branch, writer) and not _claimed_already(branch, writer, beside)]
     if not exact and not isinstance(writer, Record) and not _are_equivalent(reader, beside):
         return Choice(alike[0], is_unnamed=True)
     chosen = exact[-1] if exact else alike[-1]
     first = next((branch for branch in reader.branches if _is_first_fit(branch, writer)), chosen)
     is_news = first is not chosen and not _stands_before(beside, first, writer)
     return Choice(chosen, first if is_news else None)
+
+
+def _claims(branch: Type, writer: NamedType) -> bool:
+    return isinstance(branch, NamedType) and writer.name.full in branch.aliases
+
+
+def _claimed_already(branch: NamedType, writer: NamedType, beside: Union | None) -> bool:
+    """Whether the branch had this alias in the writer's own union, beside the type that has the name."""
+    return any(
+        _key(one) == branch.name.full and _claims(one, writer)
+        for one in (beside.branches if beside is not None else ())
+    )
 
 
 def _is_first_fit(reader: Type, writer: NamedType) -> bool:

@@ -145,8 +145,8 @@ class _Walk:
             elif names or not field.has_default:
                 self._fail(trial, f"field '{field.name}' at {at}")
             elif not can_be_filled_in(field):
-                sample = sample_of(writer)
-                self._tell(kinds.DEFAULT_UNUSABLE, at, field.name, sample, "fails when the default is filled in")
+                outcome = "fails, or gets no value of the type, where the default is filled in"
+                self._tell(kinds.DEFAULT_UNUSABLE, at, field.name, sample_of(writer), outcome)
         return pairs
 
     def _compare_alias(

@@ -82,13 +82,16 @@ def number_sample(writer: Logical | None, reader: Logical | None) -> int:
     return seconds * _UNITS[unit]
 
 
-def bytes_sample(schema: Type, writer: Logical | None, *, digits: int) -> bytes | None:
-    """Return bytes for a writer of bytes or fixed: as a decimal a number of so many digits; None when too long."""
-    size = schema.size if isinstance(schema, Fixed) else None
-    if max(digits, size or 0) > _MAX_SHOWN:
+def bytes_sample(schema: Type, writer: Logical | None, *, has_all_digits: bool) -> bytes | None:
+    """Return bytes for a writer of bytes or fixed, as a decimal a number of three digits or all; None when too long."""
+    size = schema.size if isinstance(schema, Fixed) else 0
+    digits = 0
+    if writer is not None and writer.name == "decimal":
+        digits = writer.precision if has_all_digits else min(writer.precision, 3)
+    if max(digits, size) > _MAX_SHOWN:
         return None
-    if writer is None or writer.name != "decimal":
-        return bytes(range(size or 1))
+    if digits == 0:
+        return bytes(range(1, (size or 1) + 1))
     number: int = 10 ** (digits - 1)
     return number.to_bytes(size or number.bit_length() // 8 + 1, "big", signed=True)
 

@@ -5,6 +5,7 @@ Refuses to look at anything but one pair of primitives, or of fixed of one size,
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 from llm_schema_registry.formats.avro import kinds
@@ -25,6 +26,8 @@ _LOSSY = {
     ("long", "float"): ("16777217", "16777216.0"),
     ("long", "double"): ("9007199254740993", "9007199254740992.0"),
 }
+_MAX_INT = 2**31 - 1
+_UUID = "123e4567-e89b-12d3-a456-426614174000"
 
 
 class Harm(NamedTuple):
@@ -46,7 +49,8 @@ def compare_values(reader: Primitive | Fixed, writer: Primitive | Fixed) -> Harm
             outcome = "fails in fastavro; Java's decoder puts U+FFFD in its place"
             return Harm(kinds.BYTES_READ_AS_STRING, types, bytes_text(b"\xff"), outcome)
         if reader.type == "bytes":
-            return Harm(kinds.STRING_READ_AS_BYTES, types, '"\\u00e9"', "the bytes c3 a9")
+            text = _UUID if logical_type(writer) is not None else "\u00e9"
+            return Harm(kinds.STRING_READ_AS_BYTES, types, json.dumps(text), read_bytes(None, text.encode()))
     elif not reader.properties and not writer.properties:
         return None
     return _compare_logical(reader, writer, logical_type(reader), logical_type(writer))
@@ -55,7 +59,6 @@ def compare_values(reader: Primitive | Fixed, writer: Primitive | Fixed) -> Harm
 def _compare_logical(
     reader: Primitive | Fixed, writer: Primitive | Fixed, ours: Logical | None, theirs: Logical | None
 ) -> Harm | None:
-    digits = 3
     if ours == theirs:
         return None
     if ours is None:
@@ -70,26 +73,32 @@ def _compare_logical(
         kind = kinds.DECIMAL_SCALE_CHANGED
     elif ours.precision < theirs.precision:
         kind = kinds.DECIMAL_PRECISION_NARROWED
-        digits = theirs.precision
     else:
         return None
     info = f"{theirs or writer.type} read as {ours or reader.type}"
-    return Harm(kind, info, *_show(writer, ours, theirs, digits))
+    return Harm(kind, info, *_show(reader, writer, ours, theirs, kind))
 
 
-def _show(writer: Primitive | Fixed, ours: Logical | None, theirs: Logical | None, digits: int) -> tuple[str, str]:
+def _show(
+    reader: Primitive | Fixed, writer: Primitive | Fixed, ours: Logical | None, theirs: Logical | None, kind: str
+) -> tuple[str, str]:
     """Return a sample and its outcome."""
     if writer.type == "string":
         return '"not a UUID"', "fails where it is read as a UUID"
     if writer.type in ("int", "long"):
         number = number_sample(theirs, ours)
-        return str(number), _outcome(read_number(theirs, number), read_number(ours, number))
-    raw = bytes_sample(writer, theirs, digits=min(digits, theirs.precision) if theirs and theirs.precision else digits)
+        if writer.type == "int":
+            number = min(number, _MAX_INT)
+        read = read_number(ours, number) if reader.type in ("int", "long") else str(float(number))
+        return str(number), _outcome(read_number(theirs, number), read)
+    is_narrowed = kind == kinds.DECIMAL_PRECISION_NARROWED
+    raw = bytes_sample(writer, theirs, has_all_digits=is_narrowed)
     if raw is None:
         return "", ""
-    if ours is not None and theirs is not None and ours.scale == theirs.scale and theirs.precision > ours.precision > 0:
-        return bytes_text(raw), f"{read_bytes(theirs, raw)}, which has more than {ours.precision} digits"
-    return bytes_text(raw), _outcome(read_bytes(theirs, raw), read_bytes(ours, raw))
+    written = read_bytes(theirs, raw)
+    if is_narrowed:
+        return bytes_text(raw), f"{written}, which has more digits than the reader's type"
+    return bytes_text(raw), _outcome(written, read_bytes(ours, raw))
 
 
 def _outcome(written: str, read: str) -> str:
