@@ -30,7 +30,8 @@ class Choice(NamedTuple):
 def choose(reader: Union, writer: Type, beside: Union | None) -> Choice:
     """Choose for one type of the writer, which may be a branch of the union `beside`.
 
-    What a decoder takes for another branch in the writer's own union already is no news, and no rival.
+    A primitive that stands before the writer's type in the writer's own union already is no news, and no rival: who
+    has a union of string and bytes could change nothing any more. Types of one name or alias are, since those fail.
     """
     match writer:
         case Primitive():
@@ -67,25 +68,12 @@ def _choose_named(reader: Union, writer: NamedType, beside: Union | None) -> Cho
         return Choice(None)
     # Java renames the writer's type by the reader's aliases at first; the last reader that has the alias wins.
     exact = [branch for branch in alike if branch.name.full == writer.name.full]
-    exact += [branch for branch in alike if _claims(branch, writer) and not _claimed_already(branch, writer, beside)]
+    exact += [branch for branch in alike if writer.name.full in branch.aliases]
     if not exact and not isinstance(writer, Record) and not _are_equivalent(reader, beside):
         return Choice(alike[0], is_unnamed=True)
     chosen = exact[-1] if exact else alike[-1]
     first = next((branch for branch in reader.branches if _is_first_fit(branch, writer)), chosen)
-    is_news = first is not chosen and not _stands_before(beside, first, writer)
-    return Choice(chosen, first if is_news else None)
-
-
-def _claims(branch: Type, writer: NamedType) -> bool:
-    return isinstance(branch, NamedType) and writer.name.full in branch.aliases
-
-
-def _claimed_already(branch: NamedType, writer: NamedType, beside: Union | None) -> bool:
-    """Whether the branch had this alias in the writer's own union, beside the type that has the name."""
-    return any(
-        _key(one) == branch.name.full and _claims(one, writer)
-        for one in (beside.branches if beside is not None else ())
-    )
+    return Choice(chosen, first if first is not chosen else None)
 
 
 def _is_first_fit(reader: Type, writer: NamedType) -> bool:
@@ -97,18 +85,10 @@ def _is_first_fit(reader: Type, writer: NamedType) -> bool:
     return is_named_alike(reader, writer) or writer.name.simple in reader.aliases
 
 
-def _stands_before(union: Union | None, rival: Type, writer: Type) -> bool:
-    """Whether a branch of the rival's type or name stands before the writer's type in the writer's own union."""
-    for branch in union.branches if union is not None else ():
-        if branch is writer:
-            return False
-        if _key(branch) == _key(rival):
-            return True
-    return False
-
-
-def _key(branch: Type) -> str:
-    return branch.name.full if isinstance(branch, NamedType) else branch.type
+def _stands_before(union: Union | None, rival: Type, writer: Primitive) -> bool:
+    """Whether a branch of the rival's type stands before the writer's type in the writer's own union."""
+    types = [branch.type for branch in union.branches] if union is not None else []
+    return writer.type in types and rival.type in types[: types.index(writer.type)]
 
 
 def _are_equivalent(reader: Union, writer: Union | None) -> bool:

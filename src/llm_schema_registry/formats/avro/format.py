@@ -105,7 +105,9 @@ class AvroFormat:
         return compare(cast("AvroSchema", reader).root, cast("AvroSchema", writer).root, budget)
 
     def hazards(self, reader: Parsed, writer: Parsed, budget: Budget) -> Sequence[Difference]:
-        return find_hazards(cast("AvroSchema", reader).root, cast("AvroSchema", writer).root, budget)
+        ours, theirs = cast("AvroSchema", reader), cast("AvroSchema", writer)
+        # Decoders read data of an equal schema as it is, whatever they would make of its unions and aliases.
+        return find_hazards(ours.root, theirs.root, budget) if ours.inlined != theirs.inlined else ()
 
     def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
         ours, theirs = cast("AvroSchema", reader), cast("AvroSchema", writer)

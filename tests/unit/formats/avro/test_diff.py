@@ -117,9 +117,9 @@ def test_every_accepted_schema_reads_what_it_writes_and_nothing_is_harmed() -> N
         # A schema in which an alias is also the name of another field is ambiguous against itself, as in Java
         # (compatibility-rules 2.4).
         assert {one.kind for one in found} <= {AMBIGUOUS_FIELD_ALIASES}, schema.canonical
-        assert AVRO.hazards(schema, schema, Budget(60)) == [], schema.canonical
+        assert not AVRO.hazards(schema, schema, Budget(60)), schema.canonical
         count += not found
-    assert count > 3_000
+    assert count > 2_500
 
 
 class TestBounds:
