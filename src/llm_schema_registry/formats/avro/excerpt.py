@@ -15,7 +15,7 @@ from llm_schema_registry.formats.avro.spot import End
 from llm_schema_registry.formats.avro.tree import Array, Enum, Field, Fixed, Map, Primitive, Record, Type, Union
 
 MAX_LENGTH = 200
-_MAX_PARTS = 24
+_MAX_PARTS = 16
 _MAX_DEPTH = 6
 _LOGICAL = ("logicalType", "precision", "scale")
 
@@ -29,9 +29,9 @@ def excerpt(end: End, attribute: str, *, is_field: bool) -> str:
     """Return what stands at one end of a path; empty for nothing."""
     if is_field:
         return dump(field_json(end.field)) if end.field is not None else ""
+    if end.type is None:
+        return ""
     match end.type, attribute:
-        case None, _:
-            return ""
         case (Record() | Enum() | Fixed()) as named, "name":
             return dump(named.name.full)
         case Fixed() as fixed, "size":
@@ -40,8 +40,8 @@ def excerpt(end: End, attribute: str, *, is_field: bool) -> str:
             return dump(_symbols(enum))
         case (Record() | Enum() | Fixed()) as named, _:
             return dump(_definition(named))
-        case other, _:
-            return dump(type_json(other))
+        case _:
+            return dump(type_json(end.type))
 
 
 def field_json(field: Field) -> dict[str, Json]:

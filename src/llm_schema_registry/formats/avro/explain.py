@@ -132,7 +132,7 @@ def _with_default(field: Field) -> str:
             value["default"] = {}
         case Enum():
             value["default"] = schema.default or next(iter(schema.symbols), None)
-        case Primitive():
+        case _:
             value["default"] = _NEUTRAL.get(schema.type)
     return dump(value, _MAX_REMEDY)
 

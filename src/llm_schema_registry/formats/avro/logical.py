@@ -25,9 +25,14 @@ _BASES = {
 }
 _UUID_SIZE = 16
 _DURATION_SIZE = 12
-_NOON = 12 * 60 * 60
-_NEW_YEAR_2024 = datetime(2024, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 24 * 60 * 60
+# Noon, and the first day of 2024.
+_NUMBERS = {
+    "date": 19_723,
+    **{f"time-{unit}": _DAY // 2 * count for unit, count in _UNITS.items()},
+    **{f"{zone}timestamp-{unit}": 19_723 * _DAY * count for zone in ("", "local-") for unit, count in _UNITS.items()},
+}
 # More digits or bytes show nothing more to a person.
 _MAX_SHOWN = 60
 
@@ -71,15 +76,8 @@ def _decimal(schema: Primitive | Fixed) -> Logical | None:
 
 
 def number_sample(writer: Logical | None, reader: Logical | None) -> int:
-    """Return an int or long that the writer may write, and that shows how the reader's meaning differs."""
-    logical = writer or reader
-    if logical is None:
-        return 5
-    if logical.name == "date":
-        return (_NEW_YEAR_2024 - _EPOCH).days
-    kind, unit = logical.name.rsplit("-", 1)
-    seconds = _NOON if kind == "time" else int((_NEW_YEAR_2024 - _EPOCH).total_seconds())
-    return seconds * _UNITS[unit]
+    """Return an int or long of the writer that shows how the reader's meaning differs. One of both has a meaning."""
+    return next(_NUMBERS[logical.name] for logical in (writer, reader) if logical is not None)
 
 
 def bytes_sample(schema: Type, writer: Logical | None, *, has_all_digits: bool) -> bytes | None:
@@ -106,14 +104,14 @@ def read_number(logical: Logical | None, value: int) -> str:
     if logical is None:
         return str(value)
     if logical.name == "date":
-        moment = _moment(value * 24 * 60 * 60, 1)
+        moment = _moment(value * _DAY, 1)
         return moment.date().isoformat() if moment else f"day {value}, beyond the year 9999"
     kind, unit = logical.name.rsplit("-", 1)
     moment = _moment(value, _UNITS[unit])
     if moment is None:
         return f"{value} {unit} after 1970, beyond the year 9999"
     if kind == "time":
-        is_of_a_day = 0 <= value < 24 * 60 * 60 * _UNITS[unit]
+        is_of_a_day = 0 <= value < _DAY * _UNITS[unit]
         return moment.time().isoformat() if is_of_a_day else f"{value} {unit}, which are no time of a day"
     return moment.replace(tzinfo=None).isoformat() + ("Z" if kind == "timestamp" else " local time")
 

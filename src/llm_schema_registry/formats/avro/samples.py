@@ -61,7 +61,7 @@ class _Sampler:
                 return "\0" * schema.size
             case Record():
                 return {name: self.value(field.type, depth + 1) for name, field in schema.fields.items()}
-            case Union():
+            case _:
                 return self._branch(schema, depth)
 
     def _branch(self, union: Union, depth: int) -> Json:

@@ -61,12 +61,16 @@ def test_row(row: dict[str, object]) -> None:
 
 
 def test_every_kind_has_a_row_that_shows_it_and_one_that_does_not() -> None:
-    assert set(ROWS) == {*AVRO.kinds, "TRAPS"}
+    assert set(ROWS) == {*AVRO.kinds, "TRAPS", "SAFE"}
     for kind in AVRO.kinds:
         shown = [
             any(one["kind"] == kind for one in (*row["differences"], *row.get("hazards", []))) for _, row in ROWS[kind]
         ]
         assert set(shown) == {True, False}, kind
+
+
+def test_ordinary_evolution_is_sound() -> None:
+    assert [name for name, row in ROWS["SAFE"] if row["differences"] or row.get("hazards")] == []
 
 
 def test_what_java_finds_breaks_under_every_policy_and_a_hazard_under_sound_only() -> None:
@@ -179,6 +183,25 @@ class TestBounds:
                 CompatibilityPolicy.STRICT,
                 Budget(0.01),
             )
+
+    def test_a_default_that_takes_too_long_to_judge_is_no_proof(self) -> None:
+        field = {"name": "a", "type": {"type": "array", "items": "int"}, "default": [0] * 100_000}
+        reader, writer = ({"type": "record", "name": "R", "fields": fields} for fields in ([field], []))
+        assert [one.kind for one in AVRO.hazards(parse(reader), parse(writer), Budget(60))] == ["DEFAULT_UNUSABLE"]
+
+    def test_hazards_of_diamonds_and_rings_are_looked_for_once_per_pair(self) -> None:
+        found = AVRO.hazards(AVRO.parse(self.diamonds(60, "double")), AVRO.parse(self.diamonds(60, "long")), Budget(60))
+        assert [one.kind for one in found] == ["LOSSY_PROMOTION"] * 2
+        assert not AVRO.hazards(AVRO.parse(self.ring(25, "long")), AVRO.parse(self.ring(24, "int")), Budget(60))
+        with pytest.raises(TooComplex):
+            AVRO.hazards(AVRO.parse(self.ring(61, "long")), AVRO.parse(self.ring(60, "int")), Budget(0.001))
+
+    def test_hazards_are_at_most_a_thousand(self) -> None:
+        reader, writer = (
+            {"type": "record", "name": "R", "fields": [{"name": f"f{n}", "type": leaf} for n in range(1_001)]}
+            for leaf in ("double", "long")
+        )
+        assert len(AVRO.hazards(parse(reader), parse(writer), Budget(60))) == 1_000
 
     def test_union_of_many_records_is_compared(self) -> None:
         names = [f"f{number}" for number in range(20)]
