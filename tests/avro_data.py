@@ -184,6 +184,10 @@ def meaning(part: Json, value: Datum) -> tuple[str, Any]:
             return "local", Fraction(value, PER_SECOND[logical.removeprefix("local-timestamp-")])
         case "decimal", "bytes" | "fixed" if is_decimal(part):
             return "decimal", Decimal(int.from_bytes(value, "big", signed=True)).scaleb(-part.get("scale", 0))
+        case ("uuid" | "duration", "fixed") if part["size"] == {"uuid": 16, "duration": 12}[logical]:
+            return logical, value
+        case "big-decimal", "bytes":
+            return logical, value
         case _:
             return "plain", value
 

@@ -22,6 +22,7 @@ from llm_schema_registry.formats.avro.diff import (
     matching_names,
 )
 from llm_schema_registry.formats.avro.document import show
+from llm_schema_registry.formats.avro.parse import NamedType
 from llm_schema_registry.formats.avro.samples import name_of, sample_of
 from llm_schema_registry.formats.avro.tree import Array, Enum, Field, Fixed, Map, Primitive, Record, Type, Union
 from llm_schema_registry.formats.avro.values import compare_values
@@ -87,13 +88,16 @@ class _Walk:
                 return [_Pair(reader.items, writer.items, f"{path}/items", trial)]
             case Map(), Map():
                 return [_Pair(reader.values, writer.values, f"{path}/values", trial)]
-            case Record(), Record() if is_named_alike(reader, writer):
+            case Record(), Record():
+                self._compare_names(reader, writer, path, trial)
                 return self._compare_fields(reader, writer, path, trial)
-            case Enum(), Enum() if is_named_alike(reader, writer):
+            case Enum(), Enum():
+                self._compare_names(reader, writer, path, trial)
                 self._compare_symbols(reader, writer, path, trial)
-            case Primitive(), Primitive() if is_read_plainly(reader, writer):
+            case Fixed(), Fixed() if reader.size == writer.size:
+                self._compare_names(reader, writer, path, trial)
                 self._compare_values(reader, writer, path)
-            case Fixed(), Fixed() if is_named_alike(reader, writer) and reader.size == writer.size:
+            case Primitive(), Primitive() if is_read_plainly(reader, writer):
                 self._compare_values(reader, writer, path)
             case _:
                 self._fail(trial, f"{name_of(writer)} at {path or '/'}")
@@ -128,6 +132,10 @@ class _Walk:
             sample_of(writer),
             outcome,
         )
+
+    def _compare_names(self, reader: NamedType, writer: NamedType, path: str, trial: _Trial | None) -> None:
+        if not is_named_alike(reader, writer):
+            self._fail(trial, f"{name_of(writer)} at {path or '/'}")
 
     def _compare_fields(self, reader: Record, writer: Record, path: str, trial: _Trial | None) -> list[_Pair]:
         pairs = []
