@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from llm_schema_registry.formats.avro.diff import is_named_alike, is_read_plainly
 from llm_schema_registry.formats.avro.parse import NamedType
-from llm_schema_registry.formats.avro.tree import Array, Enum, Fixed, Map, Primitive, Record, Type, Union
+from llm_schema_registry.formats.avro.tree import Enum, Fixed, Primitive, Record, Type, Union
 
 _INTEGERS = ("int", "long")
 _FLOATING = ("float", "double")
@@ -36,12 +36,10 @@ def choose(reader: Union, writer: Type, beside: Union | None) -> Choice:
     match writer:
         case Primitive():
             return _choose_primitive(reader, writer, beside)
-        case Array() | Map():
-            return Choice(next((branch for branch in reader.branches if branch.type == writer.type), None))
-        case Union():
-            return Choice(None)
-        case _:
+        case Record() | Enum() | Fixed():
             return _choose_named(reader, writer, beside)
+        case _:
+            return Choice(next((branch for branch in reader.branches if branch.type == writer.type), None))
 
 
 def _choose_primitive(reader: Union, writer: Primitive, beside: Union | None) -> Choice:
@@ -72,7 +70,7 @@ def _choose_named(reader: Union, writer: NamedType, beside: Union | None) -> Cho
     if not exact and not isinstance(writer, Record) and not _are_equivalent(reader, beside):
         return Choice(alike[0], is_unnamed=True)
     chosen = exact[-1] if exact else alike[-1]
-    first = next((branch for branch in reader.branches if _is_first_fit(branch, writer)), chosen)
+    first = next((branch for branch in reader.branches if _is_first_fit(branch, writer)), None)
     return Choice(chosen, first if first is not chosen else None)
 
 

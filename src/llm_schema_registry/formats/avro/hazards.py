@@ -23,7 +23,7 @@ from llm_schema_registry.formats.avro.diff import (
 )
 from llm_schema_registry.formats.avro.document import show
 from llm_schema_registry.formats.avro.parse import NamedType
-from llm_schema_registry.formats.avro.samples import name_of, sample_of
+from llm_schema_registry.formats.avro.samples import Trail, name_of, sample_of
 from llm_schema_registry.formats.avro.tree import Array, Enum, Field, Fixed, Map, Primitive, Record, Type, Union
 from llm_schema_registry.formats.avro.values import compare_values
 from llm_schema_registry.formats.base import Budget
@@ -36,6 +36,11 @@ class _Trial(NamedTuple):
     path: str
     writer: Type
     branch: Type
+    trail: Trail | None = None
+    """The way from the written value to the part of it that a pair is about."""
+
+    def step(self, step: str | int | None) -> _Trial:
+        return _Trial(self.path, self.writer, self.branch, Trail(self.trail, step))
 
 
 class _Pair(NamedTuple):
@@ -79,15 +84,15 @@ class _Walk:
         match reader, writer:
             case _, Union():
                 return [
-                    _Pair(reader, branch, f"{path}/{index}", trial, writer)
+                    _Pair(reader, branch, f"{path}/{index}", trial and trial.step(index), writer)
                     for index, branch in enumerate(writer.branches)
                 ]
             case Union(), _:
                 return self._enter_union(reader, pair)
             case Array(), Array():
-                return [_Pair(reader.items, writer.items, f"{path}/items", trial)]
+                return [_Pair(reader.items, writer.items, f"{path}/items", trial and trial.step(None))]
             case Map(), Map():
-                return [_Pair(reader.values, writer.values, f"{path}/values", trial)]
+                return [_Pair(reader.values, writer.values, f"{path}/values", trial and trial.step(None))]
             case Record(), Record():
                 self._compare_names(reader, writer, path, trial)
                 return self._compare_fields(reader, writer, path, trial)
@@ -107,7 +112,7 @@ class _Walk:
         self._budget.spend(len(reader.branches))
         choice = choose(reader, pair.writer, pair.beside)
         if choice.branch is None:
-            self._fail(pair.trial, f"{name_of(pair.writer)} at {pair.path or '/'}")
+            self._fail(pair.trial, f"{name_of(pair.writer)} at {pair.path}")
             return []
         if choice.rival is not None:
             self._tell_rivals(choice.branch, choice.rival, pair)
@@ -135,7 +140,7 @@ class _Walk:
 
     def _compare_names(self, reader: NamedType, writer: NamedType, path: str, trial: _Trial | None) -> None:
         if not is_named_alike(reader, writer):
-            self._fail(trial, f"{name_of(writer)} at {path or '/'}")
+            self._fail(trial, f"{name_of(writer)} at {path}")
 
     def _compare_fields(self, reader: Record, writer: Record, path: str, trial: _Trial | None) -> list[_Pair]:
         pairs = []
@@ -149,7 +154,7 @@ class _Walk:
                 if names[0] != field.name:
                     self._compare_alias(field, names[0], reader, writer, at, is_taken=names[0] in taken)
                 taken.add(names[0])
-                pairs.append(_Pair(field.type, written.type, f"{at}/type", trial))
+                pairs.append(_Pair(field.type, written.type, f"{at}/type", trial and trial.step(names[0])))
             elif names or not field.has_default:
                 self._fail(trial, f"field '{field.name}' at {at}")
             elif not can_be_filled_in(field):
@@ -181,7 +186,7 @@ class _Walk:
         self._budget.spend(len(writer.symbols) // 10)
         missing = sorted(writer.symbols.keys() - reader.symbols.keys())
         if missing and reader.default is None:
-            self._fail(trial, f"symbol {missing[0]} at {path or '/'}")
+            self._fail(trial, f"symbol {missing[0]} at {path or '/'}", missing[0])
         elif missing and reader.default is not None:
             symbols = f"[{', '.join(missing)}]"
             self._tell(kinds.ENUM_SYMBOL_REPLACED, f"{path}/symbols", symbols, show(missing[0]), show(reader.default))
@@ -191,7 +196,7 @@ class _Walk:
         if harm is not None:
             self._tell(harm.kind, path, harm.info, harm.sample, harm.outcome)
 
-    def _fail(self, trial: _Trial | None, reason: str) -> None:
+    def _fail(self, trial: _Trial | None, reason: str, symbol: str | None = None) -> None:
         """Note what decoders cannot read, unless Java's check said so.
 
         Outside of unions it did. In one it may have found another branch that fits, or taken a pair that was in
@@ -200,7 +205,9 @@ class _Walk:
         if trial is None or trial.path in self._found or self._is_told(trial.path):
             return
         outcome = f"fails: decoders take the branch {name_of(trial.branch)}, which cannot read {reason}"
-        self._tell(kinds.UNION_BRANCH_UNREADABLE, trial.path, reason, sample_of(trial.writer), outcome)
+        self._tell(
+            kinds.UNION_BRANCH_UNREADABLE, trial.path, reason, sample_of(trial.writer, trial.trail, symbol), outcome
+        )
 
     def _is_told(self, path: str) -> bool:
         """Whether Java's check finds no branch there, or stops at ambiguous aliases; asked seldom, so found late."""

@@ -91,7 +91,7 @@ def bytes_sample(schema: Type, writer: Logical | None, *, has_all_digits: bool) 
     if digits == 0:
         return bytes(range(1, (size or 1) + 1))
     number: int = 10 ** (digits - 1)
-    return number.to_bytes(size or number.bit_length() // 8 + 1, "big", signed=True)
+    return number.to_bytes(size or number.bit_length() // 8 + 1)
 
 
 def bytes_text(raw: bytes) -> str:
@@ -111,8 +111,9 @@ def read_number(logical: Logical | None, value: int) -> str:
     if moment is None:
         return f"{value} {unit} after 1970, beyond the year 9999"
     if kind == "time":
-        is_of_a_day = 0 <= value < _DAY * _UNITS[unit]
-        return moment.time().isoformat() if is_of_a_day else f"{value} {unit}, which are no time of a day"
+        return (
+            moment.time().isoformat() if value < _DAY * _UNITS[unit] else f"{value} {unit}, which are no time of a day"
+        )
     return moment.replace(tzinfo=None).isoformat() + ("Z" if kind == "timestamp" else " local time")
 
 
@@ -127,7 +128,7 @@ def read_bytes(logical: Logical | None, raw: bytes) -> str:
     """Say what bytes mean under a logical type."""
     match logical:
         case Logical("decimal"):
-            number = int.from_bytes(raw, "big", signed=True)
+            number = int.from_bytes(raw, signed=True)
             if logical.scale > _MAX_SHOWN:
                 return f"{number}E-{logical.scale}"
             return f"{Decimal(number).scaleb(-logical.scale):f}"
