@@ -12,7 +12,7 @@ from msgspec import UnsetType
 from llm_schema_registry.errors import InvalidSchema
 from llm_schema_registry.formats.avro.document import MAX_DEPTH, Json, show
 from llm_schema_registry.formats.avro.parse import AvroRules, DefaultToCheck
-from llm_schema_registry.formats.avro.tree import Array, Enum, Fixed, Map, Primitive, Record, Type, Union
+from llm_schema_registry.formats.avro.tree import Array, Enum, Field, Fixed, Map, Primitive, Record, Type, Union
 
 MAX_STEPS = 100_000
 
@@ -22,13 +22,25 @@ _LONG = range(-(2**63), 2**63)
 
 def check_defaults(defaults: list[DefaultToCheck], rules: AvroRules) -> None:
     """Raise InvalidSchema for the first default that does not fit, or when the check would take too long."""
-    check = _Check(rules)
+    check = _Check(takes_any_branch=rules is not AvroRules.V1_11)
     for field, value, place in defaults:
         if not check.fits(field.type, value, 0):
             raise place.refuse(
                 f"the default {show(value)} does not fit the type {_described(field.type)}",
                 "write a value of that type, or remove the default",
             )
+
+
+def can_be_filled_in(field: Field) -> bool:
+    """Whether a reader can use the field's default, which asks more of it than Java asks of a new schema.
+
+    A symbol must be one of the enum's, a byte at most U+00FF, and bytes as many as a fixed has. Defaults in old schemas
+    were never judged.
+    """
+    try:
+        return _Check(takes_any_branch=True, is_exact=True).fits(field.type, field.default, 0)
+    except InvalidSchema:
+        return False
 
 
 class _Check:
@@ -38,8 +50,9 @@ class _Check:
     verdict that is asked for while it is being found is "no": such a default has no end.
     """
 
-    def __init__(self, rules: AvroRules) -> None:
-        self._takes_any_branch = rules is not AvroRules.V1_11
+    def __init__(self, *, takes_any_branch: bool, is_exact: bool = False) -> None:
+        self._takes_any_branch = takes_any_branch
+        self._is_exact = is_exact
         self._verdicts: dict[tuple[int, int], bool] = {}
         self._steps = 0
 
@@ -52,9 +65,15 @@ class _Check:
             )
         match expected:
             case Primitive():
-                return _fits_primitive(expected.type, value)
-            case Enum() | Fixed():
-                return isinstance(value, str)
+                return _fits_primitive(expected.type, value) and not (
+                    self._is_exact and expected.type == "bytes" and not _are_bytes(value)
+                )
+            case Enum():
+                return isinstance(value, str) and (not self._is_exact or value in expected.symbols)
+            case Fixed():
+                return isinstance(value, str) and (
+                    not self._is_exact or (len(value) == expected.size and _are_bytes(value))
+                )
             case Union():
                 branches = expected.branches if self._takes_any_branch else expected.branches[:1]
                 return self._kept(expected, value, ((branch, value) for branch in branches), depth, is_any=True)
@@ -105,6 +124,11 @@ def _fits_primitive(expected: str, value: Json | UnsetType) -> bool:
             return isinstance(value, (int, float)) and not isinstance(value, bool)
         case _:
             return isinstance(value, str)
+
+
+def _are_bytes(value: Json | UnsetType) -> bool:
+    """Whether a text default stands for bytes, a character each."""
+    return isinstance(value, str) and max(value, default="") <= "\xff"
 
 
 def _described(expected: Type) -> str:

@@ -100,7 +100,7 @@ class _Comparer:
                 return self._compare_enums(reader, writer, path)
             case Fixed(), Fixed():
                 return _compare_fixed(reader, writer, path)
-            case _ if _is_read_plainly(reader, writer):
+            case _ if is_read_plainly(reader, writer):
                 return []
             case _:
                 types = f"reader type: {reader.type.upper()} not compatible with writer type: {writer.type.upper()}"
@@ -114,7 +114,7 @@ class _Comparer:
 
     def _find_branch(self, reader: Union, writer: Type, path: str) -> Comparison:
         for branch in reader.branches:
-            if isinstance(branch, Record) and isinstance(writer, Record) and not _is_named_alike(branch, writer):
+            if isinstance(branch, Record) and isinstance(writer, Record) and not is_named_alike(branch, writer):
                 self._pass_over(branch, writer, path)
             elif not (yield branch, writer, path):
                 return []
@@ -145,7 +145,7 @@ class _Comparer:
             written = self._find_field(field, writer, at)
             if written is not None:
                 # Most fields are plain: not worth a pair, since a mention of a primitive is never met again.
-                if not _is_read_plainly(field.type, written.type):
+                if not is_read_plainly(field.type, written.type):
                     self._keep(found, (yield field.type, written.type, f"{at}/type"))
             elif isinstance(field.type, Enum) and field.type.default is not None and not field.has_default:
                 # The original asks whether the enum reads the whole record. It never does; the finding is called so.
@@ -157,7 +157,7 @@ class _Comparer:
     def _find_field(self, field: Field, writer: Record, path: str) -> Field | None:
         """Find the one field of the writer that has the name of the reader's, or an alias of it (rules 2.4)."""
         self._spend(1 + len(field.aliases), path)
-        names = [name for name in dict.fromkeys((field.name, *field.aliases)) if name in writer.fields]
+        names = matching_names(field, writer)
         if len(names) > 1:
             fits = f"field '{field.name}' matches {', '.join(names)}"
             raise _AmbiguousAliases(_difference(kinds.AMBIGUOUS_FIELD_ALIASES, path, fits))
@@ -182,7 +182,13 @@ class _Comparer:
         self._budget.spend(parts * (1 + len(path) // 200))
 
 
-def _is_read_plainly(reader: Type, writer: Type) -> bool:
+def matching_names(field: Field, writer: Record) -> list[str]:
+    """Return the names of the writer's fields that have the name of the reader's or one of its aliases (rules 2.4)."""
+    return [name for name in dict.fromkeys((field.name, *field.aliases)) if name in writer.fields]
+
+
+def is_read_plainly(reader: Type, writer: Type) -> bool:
+    """Whether both are primitives, the same or one that is promoted to the other (rules 2.1 and 2.2)."""
     return (
         isinstance(reader, Primitive)
         and isinstance(writer, Primitive)
@@ -202,13 +208,13 @@ def _compare_fixed(reader: Fixed, writer: Fixed, path: str) -> Findings:
     return found
 
 
-def _is_named_alike(reader: NamedType, writer: NamedType) -> bool:
+def is_named_alike(reader: NamedType, writer: NamedType) -> bool:
     """Namespaces do not matter, unless an alias is what makes the names meet (rules 2.3)."""
     return reader.name.simple == writer.name.simple or writer.name.full in reader.aliases
 
 
 def _compare_names(reader: NamedType, writer: NamedType, path: str) -> Findings:
-    if _is_named_alike(reader, writer):
+    if is_named_alike(reader, writer):
         return []
     return [_difference(kinds.NAME_MISMATCH, f"{path}/name", f"expected: {writer.name.full}")]
 

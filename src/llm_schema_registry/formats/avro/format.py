@@ -13,13 +13,17 @@ from llm_schema_registry.errors import InvalidSchema
 from llm_schema_registry.formats.avro.defaults import check_defaults
 from llm_schema_registry.formats.avro.diff import compare
 from llm_schema_registry.formats.avro.document import check_size, shorten, write
+from llm_schema_registry.formats.avro.explain import explain
+from llm_schema_registry.formats.avro.hazards import find_hazards
 from llm_schema_registry.formats.avro.kinds import KINDS
 from llm_schema_registry.formats.avro.parse import AvroRules, Reader
 from llm_schema_registry.formats.avro.render import Renderer, merge_tags
+from llm_schema_registry.formats.avro.spot import Places
 from llm_schema_registry.formats.avro.table import to_logical
 from llm_schema_registry.formats.avro.tree import Record, Type
 from llm_schema_registry.formats.base import Budget, Kind, Parsed, ResolvedReference, sentence
 from llm_schema_registry.formats.logical_type import LogicalType
+from llm_schema_registry.formats.places import locate_json
 from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, EntityTags, Place
 
 SCHEMA_TYPE = "AVRO"
@@ -29,14 +33,15 @@ MEDIA_TYPES = ("application/vnd.apache.avro+json", "application/avro+json")
 class AvroSchema:
     """An Avro schema that was understood. `root` is its type; names of references are resolved in it.
 
-    `referenced` are the full names of the types that references define.
+    `referenced` are the full names of the types that references define; `places` says where the text defines others.
     """
 
     reserved_misuse: str | None = None
 
-    def __init__(self, root: Type, types: frozenset[str], referenced: frozenset[str]) -> None:
+    def __init__(self, root: Type, types: frozenset[str], referenced: frozenset[str], places: Places) -> None:
         """Write the schema once, so that one which cannot be stored is refused here. Raises InvalidSchema."""
         self.root = root
+        self.places = places
         self._types = types
         self.referenced = referenced
         renderer = Renderer(types, referenced)
@@ -95,23 +100,23 @@ class AvroFormat:
         root = reader.read(text, checks_names=is_new)
         if is_new:
             check_defaults(reader.defaults, self._rules)
-        return AvroSchema(root, frozenset(reader.types), referenced)
+        return AvroSchema(root, frozenset(reader.types), referenced, reader.places)
 
     def diff(self, reader: Parsed, writer: Parsed, policy: CompatibilityPolicy, budget: Budget) -> Sequence[Difference]:
         # One verdict under every policy (compatibility-rules 1.4).
         return compare(cast("AvroSchema", reader).root, cast("AvroSchema", writer).root, budget)
 
     def hazards(self, reader: Parsed, writer: Parsed, budget: Budget) -> Sequence[Difference]:
-        return ()
+        ours, theirs = cast("AvroSchema", reader), cast("AvroSchema", writer)
+        # Decoders read data of an equal schema as it is, whatever they would make of its unions and aliases.
+        return find_hazards(ours.root, theirs.root, budget) if ours.inlined != theirs.inlined else ()
 
     def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
-        kind = KINDS[difference.kind]
-        return Detail(
-            difference.path, difference.path, "", "", sentence(kind, difference, "reader", "writer"), kind.remedy
-        )
+        ours, theirs = cast("AvroSchema", reader), cast("AvroSchema", writer)
+        return explain(difference, (ours.root, ours.places), (theirs.root, theirs.places))
 
     def locate(self, text: str, paths: Collection[str]) -> Mapping[str, Place]:
-        return {}
+        return locate_json(text, paths)
 
     def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
         description = sentence(KINDS[difference.kind], difference, reader_name, writer_name)

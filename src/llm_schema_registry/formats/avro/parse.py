@@ -93,12 +93,14 @@ class DefaultToCheck(NamedTuple):
 class Reader:
     """Reads texts into one name space, each after those it depends on.
 
-    `types` holds every named type read so far by full name. With `checks_names` off, only empty names are refused
-    (compatibility-rules 2.8: what is registered already is not judged again).
+    `types` holds every named type read so far by full name, `places` the JSON Pointers of those that the last text
+    defines. With `checks_names` off, only empty names are refused (compatibility-rules 2.8: what is registered already
+    is not judged again).
     """
 
     def __init__(self, rules: AvroRules) -> None:
         self.types: dict[str, NamedType] = {}
+        self.places: dict[str, str] = {}
         self.defaults: list[DefaultToCheck] = []
         self._rules = rules
         self._checks_names = True
@@ -109,6 +111,7 @@ class Reader:
         """Return the root type of a text, all its names resolved. Raises InvalidSchema."""
         self._checks_names = checks_names
         self.defaults.clear()
+        self.places = {}
         self._composites.clear()
         root = self._type(read(text), Place())
         for composite, place in self._composites:
@@ -278,6 +281,8 @@ class Reader:
         if full in PRIMITIVES:
             raise place.refuse(f"a type may not be called '{full}'", "choose a name that is no primitive type")
         known = self.types.setdefault(full, named)
+        if known is named:
+            self.places[full] = place.path
         if known is not named and (self._rules is AvroRules.V1_11 or not self._is_repeated(known, named)):
             raise place.refuse(
                 f"'{full}' is already defined", "use its name instead of defining it again, or choose another name"
