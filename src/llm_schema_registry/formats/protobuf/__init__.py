@@ -11,6 +11,7 @@ from typing import cast
 from llm_schema_registry.formats.base import Budget, Kind, Parsed, ResolvedReference, sentence
 from llm_schema_registry.formats.protobuf.compiler import Compiler
 from llm_schema_registry.formats.protobuf.diff import compare
+from llm_schema_registry.formats.protobuf.hazards import find_hazards
 from llm_schema_registry.formats.protobuf.kinds import KINDS
 from llm_schema_registry.formats.protobuf.parse import BINARY_MEDIA_TYPES, TEXT_MEDIA_TYPE, ProtobufSchema, parse_schema
 from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, Place
@@ -50,7 +51,7 @@ class ProtobufFormat:
 
     def hazards(self, reader: Parsed, writer: Parsed, budget: Budget) -> Sequence[Difference]:
         """Return the ways in which a message of `writer` loses or changes data under `reader`."""
-        return ()
+        return find_hazards(cast("ProtobufSchema", reader).layout, cast("ProtobufSchema", writer).layout, budget)
 
     def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
         """Say where a difference stands."""
