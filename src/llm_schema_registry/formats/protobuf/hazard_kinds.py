@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from llm_schema_registry.formats.base import NEVER, SOUND_ONLY, Kind
 
-_NEW_FIELD = "Leave the field as it is and add another one with a new number."
+NEW_FIELD = "Leave the field as it is and add another one with a new number."
 
 
-def _harm(kind: str, wording: str, remedy: str = _NEW_FIELD) -> Kind:
+def _harm(kind: str, wording: str, remedy: str = NEW_FIELD) -> Kind:
     return Kind(kind, SOUND_ONLY, wording, remedy)
 
 
@@ -74,7 +74,8 @@ ROWS = (
     ),
     _harm(
         "WIRE_ENUM_CONST_RENUMBERED",
-        "The name of the enum value at path '{path}' has another number in the {reader} schema ({info})",
+        "The name of the enum value at path '{path}' has another number in the {reader} schema than in the "
+        "{writer} schema ({info})",
         "Keep the number of the name.",
     ),
     _harm(
@@ -85,7 +86,7 @@ ROWS = (
     ),
     _harm(
         "WIRE_FIELD_RENUMBERED",
-        "The field at path '{path}' of the {writer} schema has another number in the {reader} schema ({info})",
+        "The {reader} schema gives the field at path '{path}' of the {writer} schema another number ({info})",
         "Keep the number.",
     ),
     _harm(
@@ -96,8 +97,8 @@ ROWS = (
     ),
     _harm(
         "WIRE_JSON_NAME_REUSED",
-        "The ProtoJSON name of the field at path '{path}' of the {writer} schema is that of another field in the "
-        "{reader} schema ({info})",
+        "The {reader} schema gives the ProtoJSON name of the field at path '{path}' of the {writer} schema to another "
+        "field ({info})",
         "Keep the names of both fields.",
     ),
     _harm(
@@ -117,14 +118,14 @@ ROWS = (
     ),
     _harm(
         "WIRE_NUMBER_REUSED",
-        "The {reader} schema uses the number at path '{path}' again, which an earlier version used for something else "
-        "({info})",
+        "The {reader} schema uses the number at path '{path}' again, which an earlier {writer} schema used for "
+        "something else ({info})",
         "Use a number that no version has used.",
     ),
     _harm(
         "WIRE_NAME_REUSED",
-        "The {reader} schema uses the name {info} at path '{path}' again, which an earlier version gave to another "
-        "number",
+        "The {reader} schema uses the name {info} at path '{path}' again, which an earlier {writer} schema gave to "
+        "another number",
         "Use a name that no version has used.",
     ),
     _harm(

@@ -11,16 +11,15 @@ from typing import NamedTuple
 from llm_schema_registry.formats.base import Budget
 from llm_schema_registry.formats.protobuf.layout import (
     TEXT_TYPES,
+    UNPACKABLE,
     EnumLayout,
     FieldLayout,
     MessageLayout,
     SchemaLayout,
     is_within,
-    written_type,
 )
 from llm_schema_registry.formats.protobuf.misreading import (
     BINARY,
-    DROPPED,
     LOST,
     PROTO_JSON,
     REFUSED,
@@ -96,8 +95,8 @@ class _Search:
     def _add(self, kind: str, path: Path, info: str = "", sample: str = "", seen: str = "") -> None:
         self._found.append(Difference(kind, "#/" + "/".join(path), info, sample, seen))
 
-    def _add_at(self, slot: Slot, path: Path, found: Misreading, info: str) -> None:
-        self._add(found.kind, path, info, text(slot.sample(found.sample)), outcome(found.form, slot.seen(found.seen)))
+    def _types(self, reader: FieldLayout, writer: FieldLayout) -> str:
+        return f"{self._reader.type_text(reader)} against {self._writer.type_text(writer)}"
 
     def _add_roots(self) -> None:
         """A message of the writer is read as the reader's of the same name, the first one also as its first."""
@@ -222,37 +221,44 @@ class _Search:
             self._entries(reader, writer, path)
         elif reader.is_map or writer.is_map:
             self._map_changed(reader, writer, path)
+        elif writer.is_packed and not reader.is_repeated and reader.type not in UNPACKABLE:
+            self._singular(reader, writer, path)
         else:
             known = len(self._found)
-            self._cardinality(reader, writer, path)
             self._type(Slot(reader, writer, reader, writer), path)
-            if not (reader.is_repeated or writer.is_repeated or reader.is_message or writer.is_message):
-                self._absence(reader, writer, path, is_same_type=len(self._found) == known)
+            is_same_type = len(self._found) == known
+            if reader.is_repeated and not writer.is_repeated:
+                info, sample = self._types(reader, writer), text(member_of(self._writer, writer))
+                self._add("WIRE_JSON_SINGULAR_TO_REPEATED", path, info, sample, NOT_IN_JSON)
+            elif writer.is_repeated and not reader.is_repeated and is_same_type:
+                self._singular(reader, writer, path)
+            elif not (reader.is_repeated or writer.is_repeated or reader.is_message or writer.is_message):
+                self._absence(reader, writer, path, is_same_type=is_same_type)
 
-    def _cardinality(self, reader: FieldLayout, writer: FieldLayout, path: Path) -> None:
-        info = _types(reader, writer)
-        if writer.is_repeated and not reader.is_repeated:
-            value = value_of(self._writer, writer)
-            seen: Json = {} if writer.is_packed else {reader.json_name: value}
-            sample = text({writer.json_name: [value, value]})
-            self._add("WIRE_REPEATED_TO_SINGULAR", path, info, sample, outcome(BINARY, seen))
-        elif reader.is_repeated and not writer.is_repeated:
-            sample = text(member_of(self._writer, writer))
-            self._add("WIRE_JSON_SINGULAR_TO_REPEATED", path, info, sample, NOT_IN_JSON)
+    def _singular(self, reader: FieldLayout, writer: FieldLayout, path: Path) -> None:
+        """Tell of a list that is read as a single value: the last one, all merged, or none where they are packed."""
+        value = value_of(self._writer, writer)
+        seen: Json = {} if writer.is_packed else {reader.json_name: value}
+        sample = text({writer.json_name: [value, value]})
+        self._add("WIRE_REPEATED_TO_SINGULAR", path, self._types(reader, writer), sample, outcome(BINARY, seen))
 
     def _absence(self, reader: FieldLayout, writer: FieldLayout, path: Path, *, is_same_type: bool) -> None:
         """Compare what a singular scalar means that is not there."""
         if is_same_type and reader.default != writer.default:
-            info = f"{reader.default} against {writer.default}"
-            seen = f"{reader.json_name} reads as {reader.default}, not {writer.default}"
-            self._add("WIRE_DEFAULT_CHANGED", path, info, "{}", seen)
+            now, before = self._default(self._reader, reader), self._default(self._writer, writer)
+            seen = f"{reader.json_name} reads as {now}, not {before}"
+            self._add("WIRE_DEFAULT_CHANGED", path, f"{now} against {before}", "{}", seen)
         if reader.has_presence != writer.has_presence:
             info = "implicit against explicit" if writer.has_presence else "explicit against implicit"
             self._add("WIRE_PRESENCE_CHANGED", path, info)
 
+    @staticmethod
+    def _default(schema: SchemaLayout, field: FieldLayout) -> int | str | None:
+        return schema.enum(field.type_name).names[int(field.default or 0)] if field.type_name else field.default
+
     def _map_changed(self, reader: FieldLayout, writer: FieldLayout, path: Path) -> None:
         """Compare a map with what is none: on the wire it is a repeated message, in ProtoJSON an object."""
-        info = _types(reader, writer)
+        info = self._types(reader, writer)
         if not (reader.is_message and writer.is_message):
             self._add("WIRE_TYPE_CHANGED", path, info, text(member_of(self._writer, writer)), NOT_IN_JSON)
             return
@@ -270,10 +276,8 @@ class _Search:
         """Compare the keys and values of two maps."""
         readers, writers = self._reader.message(reader.type_name).fields, self._writer.message(writer.type_name).fields
         key, value = value_of(self._writer, writers[1]), value_of(self._writer, writers[2])
-        lost_key: Json = {key_text(zero_of(self._reader, readers[1])): value}
-        lost_value: Json = {key_text(key): zero_of(self._reader, readers[2])}
-        self._type(Slot(reader, writer, readers[1], writers[1], value, lost_key), path)
-        self._type(Slot(reader, writer, readers[2], writers[2], key, lost_value), path)
+        self._type(Slot(reader, writer, readers[1], writers[1], value), path)
+        self._type(Slot(reader, writer, readers[2], writers[2], key), path)
 
     def _type(self, slot: Slot, path: Path) -> None:
         reader, writer = slot.inner_reader, slot.inner_writer
@@ -283,7 +287,7 @@ class _Search:
         found = self._misreading(reader, writer)
         if found is not None:
             self._add_misreading(slot, path, found)
-        elif reader.type_name:
+        elif reader.type_name and writer.type_name:
             names = (reader.type_name, writer.type_name)
             if names not in self._seen:
                 self._seen.add(names)
@@ -308,13 +312,14 @@ class _Search:
 
     def _add_misreading(self, slot: Slot, path: Path, found: Misreading) -> None:
         sample, seen = text(slot.sample(found.sample)), outcome(found.form, slot.seen(found.seen))
-        self._add(found.kind, path, _types(slot.reader, slot.writer), sample, seen)
+        self._add(found.kind, path, self._types(slot.reader, slot.writer), sample, seen)
 
     def _message_type(self, slot: Slot, path: Path) -> None:
         reader, writer = slot.inner_reader.type_name, slot.inner_writer.type_name
         if reader != writer and not JSON_FORMS.keys().isdisjoint((reader, writer)):
             sample = value_of(self._writer, slot.inner_writer) or self._filled(writer)
             self._add_misreading(slot, path, Misreading("WIRE_JSON_FORM_CHANGED", sample, REFUSED, PROTO_JSON))
+            return
         missing = self._missing(reader, writer)
         if missing is not None:
             sample = member_of(self._writer, missing)
@@ -331,7 +336,7 @@ class _Search:
         self._budget.spend(10 + 2 * (len(reader.names) + len(writer.names)))
         if reader.is_closed and not writer.is_closed:
             unknown = unknown_number(reader)
-            found = Misreading("WIRE_ENUM_CLOSED", writer.names.get(unknown, unknown), DROPPED)
+            found = Misreading("WIRE_ENUM_CLOSED", writer.names.get(unknown, unknown), LOST)
             self._add_value(pair, pair.path, found, "closed against open")
         for number, name in writer.names.items():
             if reader.numbers.get(name) != number:
@@ -347,6 +352,12 @@ class _Search:
 
     def _add_value(self, pair: _Enums, path: Path, found: Misreading, info: str) -> None:
         sample, seen = text(pair.slot.sample(found.sample)), outcome(found.form, pair.slot.seen(found.seen))
+        field, counterpart = pair.slot.writer, pair.slot.reader
+        is_implicit = not (field.is_repeated or field.has_presence or counterpart.is_repeated)
+        if is_implicit and found.sample == self._writer.enum(pair.writer).names[0]:
+            # A zero is not written where it says nothing: the reader takes its own.
+            default = self._reader.enum(pair.reader).names[int(counterpart.default or 0)]
+            sample, seen = "{}", f"{counterpart.json_name} reads as {default}, not {found.sample}"
         self._add(found.kind, path, info, sample, seen)
 
 
@@ -355,17 +366,13 @@ def _enum_value(reader: EnumLayout, number: int, name: str) -> Misreading:
     if name in reader.numbers:
         if number in reader.names or not reader.is_closed:
             return Misreading("WIRE_ENUM_CONST_RENUMBERED", name, reader.names.get(number, number))
-        return Misreading("WIRE_ENUM_CONST_RENUMBERED", name, DROPPED)
+        return Misreading("WIRE_ENUM_CONST_RENUMBERED", name, LOST)
     if number in reader.names:
         return Misreading("WIRE_ENUM_CONST_RENAMED", name, reader.names[number])
     if reader.is_closed:
-        return Misreading("WIRE_ENUM_VALUE_LOST", name, DROPPED)
+        return Misreading("WIRE_ENUM_VALUE_LOST", name, LOST)
     return Misreading("WIRE_JSON_ENUM_CONST_REMOVED", name, REFUSED, PROTO_JSON)
 
 
 def _path(local_name: str) -> Path:
     return tuple(local_name.split("."))
-
-
-def _types(reader: FieldLayout, writer: FieldLayout) -> str:
-    return f"{written_type(reader)} against {written_type(writer)}"

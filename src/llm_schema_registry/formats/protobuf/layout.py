@@ -17,7 +17,7 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
 )
 
-from llm_schema_registry.formats.protobuf.render import SCALARS
+from llm_schema_registry.formats.protobuf.render import MAX_FIELD_NUMBER, SCALARS
 from llm_schema_registry.formats.protobuf.symbols import DESCRIPTOR_FILE, Symbols, join
 
 Field = FieldDescriptorProto
@@ -28,19 +28,21 @@ TEXT_TYPES = frozenset({Field.TYPE_STRING, Field.TYPE_BYTES})
 UNPACKABLE = MESSAGE_TYPES | TEXT_TYPES
 
 # Numbers that protoc keeps for itself.
-_OWN_NUMBERS = range(19_000, 20_000)
+_OWN_NUMBERS = (19_000, 19_999)
 
 
 @dataclass(frozen=True, slots=True)
 class FieldLayout:
     """A field or extension. `json_name` is its key in ProtoJSON; `oneof` is empty outside of oneofs.
 
-    `default` is what an absent singular scalar reads as: int (enums: the number), bool, or text for all else.
+    `label` is as written, with a blank behind. `default` is what an absent singular scalar reads as: a number (bool and
+    enum too), or text for all else.
     """
 
     name: str
     full_name: str
     number: int
+    label: str
     json_name: str
     type: Field.Type.ValueType
     type_name: str
@@ -97,14 +99,6 @@ def is_within(number: int, spans: Spans) -> bool:
     return any(start <= number <= end for start, end in spans)
 
 
-def written_type(field: FieldLayout) -> str:
-    """Return a field's type with its label, as short as a person writes it."""
-    label = "repeated " if field.is_repeated and not field.is_map else "required " if field.is_required else ""
-    if field.is_map:
-        return f"map {field.type_name}"
-    return f"{label}{field.type_name or SCALARS[field.type]}"
-
-
 class SchemaLayout:
     """The layouts of a schema and its imports, each made when it is asked for, and which types are its own."""
 
@@ -120,6 +114,7 @@ class SchemaLayout:
         for name, declaring in own_first:
             self._local.setdefault(_without_package(name, declaring.package), name)
         self.roots = tuple(_messages(file))
+        self.own_enums = tuple(name for name, declaring in own_first if declaring is file and self.has_enum(name))
 
     @property
     def extended(self) -> tuple[str, ...]:
@@ -147,8 +142,27 @@ class SchemaLayout:
 
     def counterpart(self, message: str, package: str) -> str | None:
         """Return which message here is meant by the name of one that a schema of some package declares."""
-        own = join(self.package, _without_package(message, package))
-        return next((name for name in (own, message) if name in self._symbols.messages), None)
+        return next((name for name in self._meant(message, package) if self.has_message(name)), None)
+
+    def enum_counterpart(self, enum: str, package: str) -> str | None:
+        """Return which enum here is meant by the name of one that a schema of some package declares."""
+        return next((name for name in self._meant(enum, package) if self.has_enum(name)), None)
+
+    def _meant(self, name: str, package: str) -> tuple[str, str]:
+        return join(self.package, _without_package(name, package)), name
+
+    def type_text(self, field: FieldLayout) -> str:
+        """Return a field's type with its label as its author wrote them, types of the same package in short."""
+        if field.is_map:
+            parts = self.message(field.type_name).fields
+            return f"map<{self._type_name(parts[1])}, {self._type_name(parts[2])}>"
+        return f"{field.label}{self._type_name(field)}"
+
+    def _type_name(self, field: FieldLayout) -> str:
+        if not field.type_name:
+            return SCALARS[field.type]
+        is_near = self._symbols.file_of[field.type_name].package == self.package
+        return self.local_name(field.type_name) if is_near else field.type_name
 
     def message(self, name: str) -> MessageLayout:
         """Return the layout of a message by its full name."""
@@ -176,11 +190,12 @@ class SchemaLayout:
         by_json_name: dict[str, tuple[int, ...]] = {}
         members: dict[str, tuple[int, ...]] = {}
         for layout in fields.values():
-            names = {layout.json_name} if layout.proto.extendee else {layout.json_name, layout.name}
-            for key in names:
-                by_json_name[key] = (*by_json_name.get(key, ()), layout.number)
+            by_json_name[layout.json_name] = (*by_json_name.get(layout.json_name, ()), layout.number)
             if layout.oneof:
                 members[layout.oneof] = (*members.get(layout.oneof, ()), layout.number)
+        for layout in fields.values():
+            if not layout.proto.extendee:
+                by_json_name.setdefault(layout.name, (layout.number,))  # parsers take it where no ProtoJSON name is it
         reserved = tuple((item.start, item.end - 1) for item in message.reserved_range)
         extensions = tuple((item.start, item.end - 1) for item in message.extension_range)
         return MessageLayout(
@@ -211,6 +226,7 @@ class SchemaLayout:
             name=field.name,
             full_name=full_name,
             number=field.number,
+            label=_label(field, file),
             json_name=f"[{full_name}]" if field.extendee else field.json_name,
             type=kind,
             type_name=type_name,
@@ -287,6 +303,16 @@ def _is_proto2(file: FileDescriptorProto) -> bool:
     return file.syntax in {"", "proto2"}
 
 
+def _label(field: FieldDescriptorProto, file: FileDescriptorProto) -> str:
+    """Return the label that is written, with a blank behind."""
+    if field.label == Field.LABEL_REPEATED:
+        return "repeated "
+    if field.label == Field.LABEL_REQUIRED:
+        return "required "
+    is_written = field.proto3_optional or (_is_proto2(file) and not field.HasField("oneof_index"))
+    return "optional " if is_written else ""
+
+
 def _presence(field: FieldDescriptorProto, features: FeatureSet | None, file: FileDescriptorProto) -> int:
     if field.label == Field.LABEL_REQUIRED:
         return FeatureSet.LEGACY_REQUIRED
@@ -319,9 +345,16 @@ def _verifies_utf8(features: FeatureSet | None, file: FileDescriptorProto) -> bo
 
 
 def _next_number(fields: dict[int, FieldLayout], spans: Spans) -> int:
-    """Return the least number above all fields that nothing keeps."""
+    """Return the least number above all fields that nothing keeps; where there is none the least that is free."""
+    kept = sorted((*spans, _OWN_NUMBERS))
     number = max(fields, default=0) + 1
-    for start, end in sorted((*spans, (_OWN_NUMBERS.start, _OWN_NUMBERS.stop - 1))):
+    for start, end in kept:
+        if start <= number <= end:
+            number = end + 1
+    if number <= MAX_FIELD_NUMBER:
+        return number
+    number = 1
+    for start, end in sorted((*kept, *((used, used) for used in fields))):
         if start <= number <= end:
             number = end + 1
     return number

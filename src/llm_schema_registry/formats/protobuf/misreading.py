@@ -19,14 +19,13 @@ Json = bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 class Loss(Enum):
-    """How a value does not arrive: alone, with the whole entry of its map, or with the whole message."""
+    """How a value does not arrive: alone (in a map with its entry), or with the whole message."""
 
     LOST = 1
-    DROPPED = 2
-    REFUSED = 3
+    REFUSED = 2
 
 
-LOST, DROPPED, REFUSED = Loss.LOST, Loss.DROPPED, Loss.REFUSED
+LOST, REFUSED = Loss.LOST, Loss.REFUSED
 Seen = Json | Loss
 
 BINARY, PROTO_JSON = "binary", "ProtoJSON"
@@ -102,8 +101,10 @@ def misreading(reader: Scalar, writer: Scalar) -> Misreading | None:
 
 
 def _integer(reader: Scalar, writer: Scalar) -> Misreading | None:
-    if (reader.type in _ZIGZAG) != (writer.type in _ZIGZAG):
-        value = 1 if writer.enum is None else _telling_number(writer.enum)
+    value = 1 if writer.enum is None else _telling_number(writer.enum)
+    if value == 0 and writer.enum is not None and not writer.enum.is_closed:
+        value = 1  # an open enum holds any number
+    if (reader.type in _ZIGZAG) != (writer.type in _ZIGZAG) and value:  # 0 is the same in both
         return _computed("WIRE_ZIGZAG_CHANGED", reader, writer, value)
     if writer.type == Field.TYPE_ENUM:
         return Misreading("WIRE_JSON_ENUM_TO_NUMBER", example(writer), REFUSED, PROTO_JSON)
@@ -112,7 +113,7 @@ def _integer(reader: Scalar, writer: Scalar) -> Misreading | None:
     if reader.type == Field.TYPE_BOOL:
         return _computed("WIRE_BOOL_CHANGED", reader, writer, 2)
     if reader.enum is not None and reader.enum.is_closed:
-        return Misreading("WIRE_ENUM_VALUE_LOST", write(writer, unknown_number(reader.enum)), DROPPED)
+        return Misreading("WIRE_ENUM_VALUE_LOST", write(writer, unknown_number(reader.enum)), LOST)
     if _width(reader.type) < _width(writer.type):
         return _computed("WIRE_VALUE_NARROWED", reader, writer, _WIDE)
     is_unsigned = writer.type in _UNSIGNED_VARINTS
@@ -206,7 +207,7 @@ def _read(scalar: Scalar, raw: int | bytes) -> Seen:
         if scalar.type in _SIGNED_VARINTS and value >= 2 ** (width - 1):
             value -= 2**width
         if scalar.enum is not None and scalar.enum.is_closed and value not in scalar.enum.names:
-            return DROPPED
+            return LOST
     return write(scalar, value)
 
 

@@ -82,8 +82,7 @@ class Slot:
     """Where a value stands: in a field of reader and writer, or as the key or value of a map that both have.
 
     `reader` and `writer` are the fields of the two messages, `inner_reader` and `inner_writer` those of their entries
-    for maps, else the same again. `other` is the half of the entry that is not looked at, and `lost` is what a map
-    holds if the half that is looked at does not arrive.
+    for maps, else the same again. `other` is the half of the entry that is not looked at.
     """
 
     reader: FieldLayout
@@ -91,7 +90,6 @@ class Slot:
     inner_reader: FieldLayout
     inner_writer: FieldLayout
     other: Json = ""
-    lost: Json = ""
 
     @property
     def is_key(self) -> bool:
@@ -107,7 +105,7 @@ class Slot:
         if value is REFUSED:
             return REFUSED
         if isinstance(value, Loss):
-            return {self.reader.json_name: self.lost} if self.lost and value is Loss.LOST else {}
+            return {}
         return {self.reader.json_name: self._wrap(value, self.reader)}
 
     def _wrap(self, value: Json, field: FieldLayout) -> Json:
