@@ -291,7 +291,7 @@ class _Search:
             names = (reader.type_name, writer.type_name)
             if names not in self._seen:
                 self._seen.add(names)
-                self._waiting.append(_Enums(*names, self._place(*names, path), slot))
+                self._waiting.append(_Enums(*names, self._place(*names, slot.inner_path(path)), slot))
 
     def _misreading(self, reader: FieldLayout, writer: FieldLayout) -> Misreading | None:
         """Compare two types that are not both messages, or messages that are framed differently."""
@@ -324,7 +324,7 @@ class _Search:
         if missing is not None:
             sample = member_of(self._writer, missing)
             self._add_misreading(slot, path, Misreading("WIRE_MESSAGE_TYPE_CHANGED", sample, {}))
-        self._pair(reader, writer, path)
+        self._pair(reader, writer, slot.inner_path(path))
 
     def _filled(self, name: str) -> Json:
         """Return a message with its first field set, if it has one."""

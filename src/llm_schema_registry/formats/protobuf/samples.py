@@ -96,6 +96,10 @@ class Slot:
         """Whether it is the key of a map."""
         return self.writer.is_map and self.inner_writer.number == 1
 
+    def inner_path(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the path of the field with the value, from that of the field of the message."""
+        return (*path, str(self.inner_writer.number)) if self.writer.is_map else path
+
     def sample(self, value: Json) -> Json:
         """Return a message of the writer that holds a value here."""
         return {self.writer.json_name: self._wrap(value, self.writer)}

@@ -19,7 +19,7 @@ from llm_schema_registry.formats.protobuf.spots import find_spot, split
 from llm_schema_registry.model import CompatibilityPolicy, Difference
 
 from .conftest import SAMPLES, package_files, read_package_file, reference, references_of
-from .oracle import message_of, observe, read_json
+from protobuf_oracle import message_of, observe, read_json
 
 FOLDER = Path(__file__).parents[3] / "data" / "compat" / "protobuf"
 ROWS = [json.loads(line) for file in sorted(FOLDER.glob("*.jsonl")) for line in file.read_text().splitlines()]

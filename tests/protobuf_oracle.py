@@ -27,8 +27,9 @@ def message_of(schema: ProtobufSchema, full_name: str) -> Message:
     return message_factory.GetMessageClass(pool_of(schema).FindMessageTypeByName(full_name))()
 
 
-def to_json(message: Message, schema: ProtobufSchema) -> object:
-    return json_format.MessageToDict(message, descriptor_pool=pool_of(schema))
+def to_json(message: Message, schema: ProtobufSchema) -> dict[str, object]:
+    found: dict[str, object] = json_format.MessageToDict(message, descriptor_pool=pool_of(schema))
+    return found
 
 
 def read_binary(content: bytes, schema: ProtobufSchema, full_name: str) -> Message | None:
