@@ -17,9 +17,9 @@ from llm_schema_registry.formats.base import Budget
 from llm_schema_registry.formats.protobuf import ProtobufFormat, ProtobufSchema
 from llm_schema_registry.formats.protobuf.spots import find_spot, split
 from llm_schema_registry.model import CompatibilityPolicy, Difference
+from protobuf_oracle import message_of, observe, read_json
 
 from .conftest import SAMPLES, package_files, read_package_file, reference, references_of
-from protobuf_oracle import message_of, observe, read_json
 
 FOLDER = Path(__file__).parents[3] / "data" / "compat" / "protobuf"
 ROWS = [json.loads(line) for file in sorted(FOLDER.glob("*.jsonl")) for line in file.read_text().splitlines()]
@@ -28,10 +28,14 @@ ROWS = [json.loads(line) for file in sorted(FOLDER.glob("*.jsonl")) for line in 
 def message_of_sample(path: str, schema: ProtobufSchema, other: ProtobufSchema) -> str:
     """Return the full name of the message that a sample is one of: the innermost on the path, or else the first one."""
     tokens = split(path)
+    is_enum = False
     while tokens:
         spot = find_spot(schema.layout, "#/" + "/".join(tokens), other.layout)
+        is_enum = is_enum or (spot is not None and spot.enum is not None)
         if spot is not None and spot.message is not None:
-            return spot.message.full_name
+            name = spot.message.full_name
+            if not (is_enum and schema.symbols.messages[name].options.map_entry):
+                return name
         tokens.pop()
     return schema.layout.roots[0]
 
