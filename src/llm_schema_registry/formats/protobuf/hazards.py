@@ -48,6 +48,9 @@ from llm_schema_registry.model import Difference
 
 Path = tuple[str, ...]
 
+# Renamed messages are found by way of their fields. Those at the end of a longer way have the reader's name only.
+MAX_PATH = 32
+
 
 class _Messages(NamedTuple):
     """Two messages where the reader reads the one as the other. `path` is where they are met first."""
@@ -129,17 +132,16 @@ class _Search:
         self._pair(first, name, path)
 
     def _pair(self, reader: str, writer: str, path: Path) -> None:
-        """Have two messages compared. Their place is their common name where there is one, else where they were met."""
+        """Have two messages compared."""
         if (reader, writer) not in self._seen:
             self._seen.add((reader, writer))
             self._waiting.append(_Messages(reader, writer, self._place(reader, writer, path)))
 
     def _place(self, reader: str, writer: str, path: Path) -> Path:
+        """Return where two types stand: at their common name if there is one, else where they were met first."""
         local = self._reader.local_name(reader)
         is_common = self._reader.find(local) == reader and self._writer.find(local) == writer
-        place = _path(local) if is_common else path
-        self._budget.spend(len(place))
-        return place
+        return _path(local) if is_common or len(path) > MAX_PATH else path
 
     def _missing(self, reader: str, writer: str) -> FieldLayout | None:
         """Return a field of the writer's message that the reader's, of another name, lacks."""

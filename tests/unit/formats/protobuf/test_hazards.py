@@ -172,15 +172,30 @@ def test_the_time_grows_with_the_fields(fmt: ProtobufFormat) -> None:
     assert large < 30 * small
 
 
-def test_a_long_chain_of_renamed_messages_is_too_complex_or_done_and_never_recursion(fmt: ProtobufFormat) -> None:
-    def chain(prefix: str) -> str:
-        links = [f"message {prefix}{n} {{ {prefix}{n + 1} next = 1; int64 x = 2; }}" for n in range(3_000)]
-        return f'syntax = "proto3"; message M {{ {prefix}0 f = 1; }} {" ".join(links)} message {prefix}3000 {{}}'
+def chain(prefix: str, kind: str, count: int) -> str:
+    links = [f"message {prefix}{n} {{ {prefix}{n + 1} next = 1; {kind} x = 2; }}" for n in range(count)]
+    return f'syntax = "proto3"; message M {{ {prefix}0 f = 1; }} {" ".join(links)} message {prefix}{count} {{}}'
 
-    reader, writer = fmt.parse(chain("A")), fmt.parse(chain("B"))
+
+def test_a_long_chain_of_renamed_messages_takes_no_recursion_and_ends_with_the_budget(fmt: ProtobufFormat) -> None:
+    reader, writer = fmt.parse(chain("A", "int64", 3_000)), fmt.parse(chain("B", "int64", 3_000))
     assert fmt.hazards(reader, writer, Budget(60)) == []
     with pytest.raises(TooComplex):
         fmt.hazards(reader, writer, Budget(0.005))
+
+
+def test_a_long_chain_of_renamed_messages_is_explained_in_time(fmt: ProtobufFormat) -> None:
+    reader, writer = fmt.parse(chain("A", "int32", 900)), fmt.parse(chain("B", "int64", 900))
+    hazards = fmt.hazards(reader, writer, Budget(60))
+    assert {one.kind for one in hazards} == {"WIRE_VALUE_NARROWED"}
+    assert len(hazards) == 900
+    assert hazards[0].path == "#/M/1/2"
+    assert fmt.explain(hazards[10], reader, writer).writer_path == "B10.x"
+    assert fmt.explain(hazards[-1], reader, writer).reader_path == "A899.x"
+    began = time.thread_time()
+    for one in hazards:
+        fmt.explain(one, reader, writer)
+    assert time.thread_time() - began < 1
 
 
 def test_a_million_pairs_of_messages_end_with_the_budget(fmt: ProtobufFormat) -> None:
