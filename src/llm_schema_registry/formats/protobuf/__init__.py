@@ -12,7 +12,11 @@ from llm_schema_registry.formats.base import Budget, Kind, Parsed, ResolvedRefer
 from llm_schema_registry.formats.logical_type import LogicalType
 from llm_schema_registry.formats.protobuf.compiler import Compiler
 from llm_schema_registry.formats.protobuf.diff import compare
+from llm_schema_registry.formats.protobuf.explain import explain
+from llm_schema_registry.formats.protobuf.hazards import find_hazards
+from llm_schema_registry.formats.protobuf.history import find_reuse
 from llm_schema_registry.formats.protobuf.kinds import KINDS
+from llm_schema_registry.formats.protobuf.locate import locate_declarations
 from llm_schema_registry.formats.protobuf.parse import BINARY_MEDIA_TYPES, TEXT_MEDIA_TYPE, ProtobufSchema, parse_schema
 from llm_schema_registry.formats.protobuf.table import to_logical
 from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, Place
@@ -52,18 +56,20 @@ class ProtobufFormat:
 
     def hazards(self, reader: Parsed, writer: Parsed, budget: Budget) -> Sequence[Difference]:
         """Return the ways in which a message of `writer` loses or changes data under `reader`."""
-        return ()
+        return find_hazards(cast("ProtobufSchema", reader).layout, cast("ProtobufSchema", writer).layout, budget)
 
     def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
-        """Say where a difference stands."""
-        kind = KINDS[difference.kind]
-        return Detail(
-            difference.path, difference.path, "", "", sentence(kind, difference, "reader", "writer"), kind.remedy
-        )
+        """Say where a difference stands: paths are full names, of an enum's value after its enum's."""
+        return explain(difference, cast("ProtobufSchema", reader).layout, cast("ProtobufSchema", writer).layout)
 
     def locate(self, text: str, paths: Collection[str]) -> Mapping[str, Place]:
-        """Find the places of dotted names in a text."""
-        return {}
+        """Find the places of full names in a .proto text."""
+        return locate_declarations(text, paths)
+
+    def reused(self, candidate: Parsed, latest: Parsed, earlier: Sequence[Parsed]) -> Sequence[Difference]:
+        """Return what a candidate takes up again that earlier versions, not the latest, used for something else."""
+        former = [cast("ProtobufSchema", schema).layout for schema in earlier]
+        return find_reuse(cast("ProtobufSchema", candidate).layout, cast("ProtobufSchema", latest).layout, former)
 
     def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
         """Return a pseudo-object with double quotes (compatibility-rules 1.8)."""

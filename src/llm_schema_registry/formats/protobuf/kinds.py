@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from llm_schema_registry.formats.base import NATIVE, NEVER, Kind
+from llm_schema_registry.formats.protobuf.hazard_kinds import ROWS as HAZARD_ROWS
 
 
 def _allowed(kind: str, wording: str) -> Kind:
@@ -120,4 +121,4 @@ _ROWS = (
     ),
 )
 
-KINDS: Mapping[str, Kind] = MappingProxyType({kind.id: kind for kind in _ROWS})
+KINDS: Mapping[str, Kind] = MappingProxyType({kind.id: kind for kind in (*_ROWS, *HAZARD_ROWS)})

@@ -19,6 +19,7 @@ from llm_schema_registry.errors import InvalidSchema
 from llm_schema_registry.formats.base import ResolvedReference
 from llm_schema_registry.formats.protobuf.compiler import Compiler
 from llm_schema_registry.formats.protobuf.equality import is_same_file
+from llm_schema_registry.formats.protobuf.layout import SchemaLayout
 from llm_schema_registry.formats.protobuf.options import quote
 from llm_schema_registry.formats.protobuf.render import CANONICAL, NORMALIZED, WITHOUT_EXTENSIONS, Style, render
 from llm_schema_registry.formats.protobuf.symbols import DESCRIPTOR_FILE, Symbols
@@ -87,6 +88,11 @@ class ProtobufSchema:
         # compatibility-rules 4.5: a type of a direct reference is known by subject and version.
         self.direct = {item.name: (item.subject, item.version) for item in reversed(references) if item.is_direct}
         self.canonical = _print(self.file, self.symbols, CANONICAL)
+
+    @cached_property
+    def layout(self) -> SchemaLayout:
+        """How its data looks, on the wire and in ProtoJSON."""
+        return SchemaLayout(self.file, self.symbols)
 
     @cached_property
     def normalized(self) -> str:

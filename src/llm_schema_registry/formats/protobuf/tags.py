@@ -97,10 +97,11 @@ def _set_tags(entity: Entity, tags: Sequence[str]) -> None:
 
 
 def _field_bytes(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | _LENGTH_DELIMITED) + _varint(len(value)) + value
+    return varint(number << 3 | _LENGTH_DELIMITED) + varint(len(value)) + value
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """Return a non-negative number as the wire has it: seven bits a byte, the low ones first."""
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)
