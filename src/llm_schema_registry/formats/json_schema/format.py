@@ -10,6 +10,7 @@ from typing import cast
 
 from llm_schema_registry.formats.base import Budget, Parsed, ResolvedReference, sentence
 from llm_schema_registry.formats.json_schema.diff import diff
+from llm_schema_registry.formats.json_schema.inclusion import hazards
 from llm_schema_registry.formats.json_schema.kinds import KINDS
 from llm_schema_registry.formats.json_schema.parse import MEDIA_TYPE, JsonSchema, parse
 from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, Place
@@ -32,7 +33,7 @@ class JsonSchemaFormat:
 
     def hazards(self, reader: Parsed, writer: Parsed, budget: Budget) -> Sequence[Difference]:
         """Return the ways in which a document of `writer` fails under `reader`."""
-        return ()
+        return hazards(cast("JsonSchema", reader).resources, cast("JsonSchema", writer).resources, budget)
 
     def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
         """Say where a difference stands."""

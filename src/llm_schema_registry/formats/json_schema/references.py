@@ -6,6 +6,7 @@ Refuses the network and the file system: what is not registered does not exist.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urljoin
 
@@ -60,6 +61,8 @@ class Resources:
         self._by_address: dict[str, Place] = {}
         self._by_name: dict[str, Place] = {}
         self._anchors: dict[tuple[str, str], Place] = {}
+        # Names that a reference may find anew in each schema it is reached from; `$recursiveAnchor` has none.
+        self.dynamic_anchors: list[str] = []
         self._bases: dict[int, str] = {}
         self._names: dict[int, str] = {}
         self._pending: list[tuple[str, str, _Origin]] = []
@@ -73,6 +76,20 @@ class Resources:
                 self._names[id(place.schema)] = reference.name
         self._check()
         self._pending.clear()
+
+    @cached_property
+    def text(self) -> str:
+        """The root document as text, numbers as their author wrote them."""
+        return write_json(self.root.schema)
+
+    @property
+    def is_static(self) -> bool:
+        """Whether every reference leads to one schema, whatever way it is reached by."""
+        return len(set(self.dynamic_anchors)) == len(self.dynamic_anchors)
+
+    def is_schema(self, value: object) -> bool:
+        """Whether a part of a document is a schema object, as far as references and keywords tell."""
+        return id(value) in self._bases
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -198,6 +215,10 @@ class Resources:
             anchor = schema.get(keyword)
             if isinstance(anchor, str):
                 self._anchors.setdefault((base, anchor), Place(schema, base))
+            if keyword == "$dynamicAnchor" and isinstance(anchor, str):
+                self.dynamic_anchors.append(anchor)
+        if schema.get("$recursiveAnchor") is True and self.draft is Draft.D2019:
+            self.dynamic_anchors.append("")
         for keyword in ("$ref", "$dynamicRef") if self.draft.is_modern else ("$ref",):
             if keyword in schema:
                 reference = schema[keyword]

@@ -1,0 +1,133 @@
+"""What is asked while reasoning, and what is answered: is there a value that satisfies these shapes and not those?
+
+Refuses to reason (`search` and the modules of the types do).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from llm_schema_registry.formats.json_schema.inclusion.evaluate import Evaluator
+from llm_schema_registry.formats.json_schema.inclusion.parts import Atom, Meanings, Part, PartKind, Shape, Where
+
+MAX_VALUES = 20
+"""Values that one answer holds at most."""
+
+Json = Any
+
+
+class Goal(NamedTuple):
+    """Find values that satisfy all of `positive` and none of `negative`.
+
+    They stand inside the values of the goal that asks, or else they are candidates for its own.
+    """
+
+    positive: tuple[Shape, ...]
+    negative: tuple[Shape, ...] = ()
+    is_inside: bool = True
+
+    @property
+    def key(self) -> tuple[frozenset[frozenset[int]], frozenset[frozenset[int]]]:
+        """Equal for goals that mean the same."""
+        return frozenset(shape.id for shape in self.positive), frozenset(shape.id for shape in self.negative)
+
+
+class Answer(NamedTuple):
+    """Values that were found. Without any: a proof that there are none, or where reasoning gave up."""
+
+    values: tuple[Json, ...] = ()
+    gaps: tuple[Where, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is proved that no value exists."""
+        return not self.values and not self.gaps
+
+
+EMPTY = Answer()
+
+Result = TypeVar("Result")
+Asking = Generator[Goal, Answer, Result]
+
+
+class Case:
+    """One way in which a goal may be reached by values of one type.
+
+    `parts` hold all that must be satisfied, by id; `pending` those of them that leave a choice; `negative` the shapes
+    that must not be satisfied; `denials` single parts that must not be. Cases share `parts` until they differ.
+    """
+
+    __slots__ = ("atom", "cache", "denials", "is_dead", "is_sifted", "negative", "parts", "pending")
+
+    def __init__(self, atom: Atom) -> None:
+        self.atom = atom
+        self.parts: dict[int, Part] = {}
+        self.pending: list[Part] = []
+        self.negative: list[Shape] = []
+        self.denials: tuple[Part, ...] = ()
+        self.is_dead = False
+        self.is_sifted = False
+        self.cache: dict[str, Any] = {}
+
+    def add(self, shapes: Sequence[Shape] = (), parts: Sequence[Part] = ()) -> None:
+        """Ask for shapes and parts too."""
+        waiting = [*parts, *(part for shape in shapes for part in shape.parts)]
+        if waiting:
+            self.cache = {}
+        while waiting and not self.is_dead:
+            part = waiting.pop()
+            if part.id in self.parts or self.atom not in part.kind.atoms:
+                continue
+            self.parts[part.id] = part
+            kind = part.kind
+            if kind is PartKind.TYPES:
+                self.is_dead = self.atom not in part.value
+            elif kind is PartKind.ALL:
+                waiting.extend(part.shapes[0].parts)
+            elif kind is PartKind.NOT:
+                self.negative.append(part.shapes[0])
+            elif kind in CHOICES and part.is_certain:
+                self.pending.append(part)
+
+    def branch(self, choice: Choice) -> Case:
+        """Return the case in which a choice is made."""
+        case = Case(self.atom)
+        case.parts, case.cache = self.parts, self.cache
+        case.pending = [part for part in self.pending if part is not choice.settled]
+        case.negative = [*self.negative, *choice.negative]
+        case.denials = self.denials if choice.denied is None else (*self.denials, choice.denied)
+        case.is_sifted = self.is_sifted and not choice.negative and not choice.shapes
+        if choice.shapes or choice.parts:
+            case.parts = dict(self.parts)
+            case.add(choice.shapes, choice.parts)
+        return case
+
+    def of(self, kind: PartKind) -> list[Part]:
+        """All parts of a kind that must be satisfied."""
+        return [part for part in self.parts.values() if part.kind is kind]
+
+
+class Choice(NamedTuple):
+    """What is added to a case by one of several ways to satisfy or to deny something."""
+
+    shapes: tuple[Shape, ...] = ()
+    negative: tuple[Shape, ...] = ()
+    parts: tuple[Part, ...] = ()
+    denied: Part | None = None
+    settled: Part | None = None
+
+
+CHOICES = frozenset(
+    {PartKind.ANY, PartKind.ONE, PartKind.IF, PartKind.DEPENDENT_REQUIRED, PartKind.DEPENDENT_SCHEMA}
+)
+
+
+class Tools(Protocol):
+    """What the reasoning about single types needs of the search."""
+
+    meanings: Meanings
+    evaluator: Evaluator
+
+    def spend(self, steps: int) -> None:
+        """Count work."""
