@@ -5,19 +5,11 @@ Refuses to look for values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
-from llm_schema_registry.formats.json_schema.inclusion.goal import Case, Choice
-from llm_schema_registry.formats.json_schema.inclusion.parts import Meanings, Part, PartKind, Shape, Where
-
-
-class Beyond(Exception):
-    """Something that cannot be reasoned about decides; `where` says what."""
-
-    def __init__(self, where: Where) -> None:
-        super().__init__(str(where))
-        self.where = where
+from llm_schema_registry.formats.json_schema.inclusion.goal import Case, Choice, Json
+from llm_schema_registry.formats.json_schema.inclusion.parts import Meanings, Part, PartKind, Shape
 
 
 class Choices:
@@ -53,29 +45,33 @@ class Choices:
     def to_deny(self, shape: Shape, case: Case) -> list[Choice] | None:
         """Every way in which a shape is not satisfied in a case; None when it is not in any way."""
         found: list[Choice] = []
+        if shape.id <= case.held:
+            return found
         waiting = list(reversed(shape.parts))
         seen: set[int] = set()
         while waiting:
             part = waiting.pop()
-            if part.id in case.parts or part.id in seen or case.atom not in part.kind.atoms:
+            if id(part) in seen or case.atom not in part.kind.atoms:
                 continue
-            seen.add(part.id)
+            seen.add(id(part))
+            if part.id in case.held or (part.kind is PartKind.ALL and part.shapes[0].id <= case.held):
+                continue
             if part.kind is PartKind.TYPES:
                 if case.atom not in part.value:
                     return None
             elif part.kind is PartKind.ALL:
                 waiting.extend(reversed(part.shapes[0].parts))
             else:
-                found.extend(self._to_deny_part(part))
+                found.extend(self._to_deny_part(part, case))
         return found
 
-    def _to_deny_part(self, part: Part) -> Iterator[Choice]:
+    def _to_deny_part(self, part: Part, case: Case) -> Iterator[Choice]:
         kind, shapes = part.kind, part.shapes
         if kind is PartKind.ANY:
             yield Choice(negative=shapes)
         elif kind is PartKind.ONE:
             yield Choice(negative=shapes)
-            for pair in combinations(shapes, 2):
+            for pair in overlapping(_possible(shapes, case)):
                 yield Choice(shapes=pair)
         elif kind is PartKind.NOT:
             yield Choice(shapes=shapes)
@@ -104,6 +100,70 @@ class Choices:
         return self._meanings.make(PartKind.PROPERTY, name, (self._meanings.false,))
 
 
+def _possible(shapes: Iterable[Shape], case: Case) -> list[Shape]:
+    """Those that take values of the case's type, as far as they say themselves."""
+    return [
+        shape
+        for shape in shapes
+        if not any(part.kind is PartKind.TYPES and case.atom not in part.value for part in shape.parts)
+    ]
+
+
+def overlapping(shapes: list[Shape]) -> Iterator[tuple[Shape, Shape]]:
+    """The pairs that may have a value in common.
+
+    Members of a tagged union have none: they list different values for a property that they require. The property that
+    most of them have so decides.
+    """
+    tags = [tags_of(shape) for shape in shapes]
+    counts = Counter(name for each in tags for name, (_, is_required) in each.items() if is_required)
+    name = counts.most_common(1)[0][0] if counts else None
+    buckets: dict[object, list[int]] = {}
+    loose: list[int] = []
+    pairs: dict[tuple[int, int], None] = {}
+    for index, each in enumerate(tags):
+        values, is_required = each.get(name, ((), False)) if name is not None else ((), False)
+        if is_required:
+            for value in values:
+                for other in buckets.setdefault(value, []):
+                    pairs[other, index] = None
+                buckets[value].append(index)
+            pairs.update(dict.fromkeys((other, index) for other in loose))
+        else:
+            pairs.update(dict.fromkeys((other, index) for other in range(index)))
+            loose.append(index)
+    yield from ((shapes[one], shapes[other]) for one, other in pairs)
+
+
+def are_disjoint(one: Shape, other: Shape) -> bool:
+    """Whether it is plain that no object satisfies both: they list different values for a property that one requires.
+
+    `one` is known to speak of objects only.
+    """
+    known = tags_of(one)
+    return any(
+        name in known and (is_required or known[name][1]) and values.keys().isdisjoint(known[name][0])
+        for name, (values, is_required) in tags_of(other).items()
+    )
+
+
+def tags_of(shape: Shape) -> dict[str, tuple[dict[object, Json], bool]]:
+    """The properties with listed values, and whether they are required."""
+    parts = list(shape.parts)
+    for part in parts[:_LOOKED_INTO]:
+        if part.kind is PartKind.ALL:
+            parts.extend(part.shapes[0].parts)
+    required = {part.value for part in parts if part.kind is PartKind.REQUIRED}
+    tags = {}
+    for part in parts:
+        if part.kind is PartKind.PROPERTY:
+            listed = next((inner for inner in part.shapes[0].parts if inner.kind is PartKind.VALUES), None)
+            if listed is not None:
+                tags[part.value] = (listed.value, part.value in required)
+    return tags
+
+
+_LOOKED_INTO = 20
 _ALL_INSIDE = frozenset(
     {
         PartKind.PREFIX,

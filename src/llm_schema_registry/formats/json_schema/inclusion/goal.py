@@ -54,15 +54,18 @@ Asking = Generator[Goal, Answer, Result]
 class Case:
     """One way in which a goal may be reached by values of one type.
 
-    `parts` hold all that must be satisfied, by id; `pending` those of them that leave a choice; `negative` the shapes
-    that must not be satisfied; `denials` single parts that must not be. Cases share `parts` until they differ.
+    `parts` hold all that must be satisfied, by id, and `held` those ids and the ids of whole shapes; `pending` those of them that leave a choice; `negative` the shapes
+    that must not be satisfied, `refused` the ids of those that are taken into account; `denials` single parts that
+    must not be satisfied. Cases share `parts` until they differ.
     """
 
-    __slots__ = ("atom", "cache", "denials", "is_dead", "is_sifted", "negative", "parts", "pending")
+    __slots__ = ("atom", "cache", "denials", "held", "is_dead", "is_sifted", "negative", "parts", "pending", "refused")
 
     def __init__(self, atom: Atom) -> None:
         self.atom = atom
         self.parts: dict[int, Part] = {}
+        self.held: set[int] = set()
+        self.refused: frozenset[frozenset[int]] = frozenset()
         self.pending: list[Part] = []
         self.negative: list[Shape] = []
         self.denials: tuple[Part, ...] = ()
@@ -72,19 +75,29 @@ class Case:
 
     def add(self, shapes: Sequence[Shape] = (), parts: Sequence[Part] = ()) -> None:
         """Ask for shapes and parts too."""
-        waiting = [*parts, *(part for shape in shapes for part in shape.parts)]
+        waiting = list(parts)
+        for shape in shapes:
+            self.held |= shape.id
+            waiting.extend(shape.parts)
         if waiting:
             self.cache = {}
+        seen = set()
         while waiting and not self.is_dead:
             part = waiting.pop()
-            if part.id in self.parts or self.atom not in part.kind.atoms:
+            kind = part.kind
+            if kind is PartKind.ALL:
+                # Its id is that of what it leads to, which may be another such part.
+                if id(part) not in seen:
+                    seen.add(id(part))
+                    self.held |= part.shapes[0].id
+                    waiting.extend(part.shapes[0].parts)
+                continue
+            if part.id in self.parts or self.atom not in kind.atoms:
                 continue
             self.parts[part.id] = part
-            kind = part.kind
+            self.held.add(part.id)
             if kind is PartKind.TYPES:
                 self.is_dead = self.atom not in part.value
-            elif kind is PartKind.ALL:
-                waiting.extend(part.shapes[0].parts)
             elif kind is PartKind.NOT:
                 self.negative.append(part.shapes[0])
             elif kind in CHOICES and part.is_certain:
@@ -93,13 +106,14 @@ class Case:
     def branch(self, choice: Choice) -> Case:
         """Return the case in which a choice is made."""
         case = Case(self.atom)
-        case.parts, case.cache = self.parts, self.cache
+        case.parts, case.held, case.cache, case.refused = self.parts, self.held, self.cache, self.refused
         case.pending = [part for part in self.pending if part is not choice.settled]
         case.negative = [*self.negative, *choice.negative]
         case.denials = self.denials if choice.denied is None else (*self.denials, choice.denied)
+        case.is_dead = self.is_dead
         case.is_sifted = self.is_sifted and not choice.negative and not choice.shapes
         if choice.shapes or choice.parts:
-            case.parts = dict(self.parts)
+            case.parts, case.held = dict(self.parts), set(self.held)
             case.add(choice.shapes, choice.parts)
         return case
 

@@ -182,18 +182,23 @@ class _Finder:
                 built[name] = self._first(answer)
         if len(built) > self._high:
             return None
-        if len(built) < self._low:
-            yield from self._fill(built)
+        if len(built) < self._low and not (yield from self._fill(built)):
+            return None
         return built
 
-    def _fill(self, built: dict[str, Json]) -> Asking[None]:
-        if self._low > _MAX_SIZE:
-            raise _Gap
-        for name in self._facts.names:
+    def _fill(self, built: dict[str, Json]) -> Asking[bool]:
+        """Add properties until there are enough; return False if there cannot be so many. Raises _Gap."""
+        is_sure = True
+        for name in self._facts.known:
             if len(built) < self._low and name not in built and self._is_name(name):
                 answer = yield Goal(tuple(self._applying(name)))
+                is_sure = is_sure and not answer.gaps
                 if answer.values:
                     built[name] = answer.values[0]
+        if len(built) < self._low and is_sure and not (yield from self._has_others()):
+            return False
+        if self._low > _MAX_SIZE:
+            raise _Gap
         while len(built) < self._low:
             fresh = yield from self._fresh((), (), built)
             for name in fresh.values:
@@ -206,6 +211,14 @@ class _Finder:
                 if fresh is None:
                     raise _Gap
                 built.update(fresh)
+        return True
+
+    def _has_others(self) -> Asking[bool]:
+        """Whether properties that nothing names are possible, as far as is known."""
+        for _, shapes in self._kinds_of_names(()):
+            if not (yield Goal(tuple(shapes))).is_empty:
+                return True
+        return False
 
     def _fresh_by_pattern(self, built: dict[str, Json]) -> Asking[dict[str, Json] | None]:
         for pattern in self._facts.patterns:

@@ -5,9 +5,9 @@ Refuses to read schema texts (`shapes`) and to reason (`search`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from enum import Enum, auto
+from enum import IntEnum, auto
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ _ROUNDS = 40
 _MAX_EXPONENT = 1_000
 
 
-class PartKind(Enum):
+class PartKind(IntEnum):
     """What a part asks for. In brackets the value and the shapes that it holds."""
 
     TYPES = auto()  # [frozenset of atoms]
@@ -167,14 +167,28 @@ class Part:
 
 
 class Shape:
-    """A schema: all its parts hold. Without parts it takes everything. `id` as for parts."""
+    """A schema: all its parts hold. Without parts it takes everything. `id` as for parts.
 
-    __slots__ = ("id", "parts", "where")
+    `load` makes the parts of a shape that has its id already, when they are first asked for.
+    """
 
-    def __init__(self, parts: Iterable[Part] = (), where: Where = NOWHERE) -> None:
-        self.parts = list(parts)
+    __slots__ = ("_load", "_parts", "id", "where")
+
+    def __init__(
+        self, parts: Iterable[Part] = (), where: Where = NOWHERE, load: Callable[[Shape], list[Part]] | None = None
+    ) -> None:
+        self._parts = list(parts)
+        self._load = load
         self.where = where
         self.id: frozenset[int] = frozenset()
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts; the list may grow until the shape is settled."""
+        if self._load is not None:
+            load, self._load = self._load, None
+            self._parts = load(self)
+        return self._parts
 
 
 class Meanings:
@@ -188,6 +202,10 @@ class Meanings:
         self._ids: dict[object, int] = {}
         self.true = self.settle_one(Shape())
         self.false = self.settle_one(Shape([Part(PartKind.TYPES, frozenset())]))
+
+    def of_text(self, draft: object, text: str) -> frozenset[int]:
+        """The id of a schema that refers to nothing, by its text."""
+        return frozenset({self._id(("text", draft, text))})
 
     def make(self, kind: PartKind, value: Any = None, shapes: tuple[Shape, ...] = ()) -> Part:  # noqa: ANN401
         """Make a part that stands in no text."""
@@ -221,14 +239,19 @@ class Meanings:
     def settle_one(self, shape: Shape) -> Shape:
         """Give an id to a shape whose inner shapes have theirs."""
         found: set[int] = set()
+        self.settle_parts(shape.parts)
         for part in shape.parts:
-            part.id = self._id((part.kind, part.is_certain, _signature(part), tuple(c.id for c in part.shapes)))
             if part.kind is PartKind.ALL:
                 found |= part.shapes[0].id
             else:
                 found.add(part.id)
         shape.id = frozenset(found)
         return shape
+
+    def settle_parts(self, parts: Iterable[Part]) -> None:
+        """Give ids to parts whose shapes have theirs."""
+        for part in parts:
+            part.id = self._id((part.kind, part.is_certain, _signature(part), tuple(c.id for c in part.shapes)))
 
     def _id(self, meaning: object) -> int:
         return self._ids.setdefault(meaning, len(self._ids) + 1)
@@ -253,8 +276,7 @@ class Meanings:
             for shape in shapes:
                 shape.id = frozenset({self._id(("alone", id(shape)))})
         for shape in shapes:
-            for part in shape.parts:
-                part.id = self._id((part.kind, part.is_certain, _signature(part), tuple(c.id for c in part.shapes)))
+            self.settle_parts(shape.parts)
 
 
 def _signature(part: Part) -> object:
@@ -296,9 +318,3 @@ def atom_of(value: object) -> Atom:
     if isinstance(value, str):
         return STRING
     return ARRAY if isinstance(value, list) else OBJECT
-
-
-def inner_shapes(shape: Shape) -> Iterator[Shape]:
-    """All shapes held by a shape's parts."""
-    for part in shape.parts:
-        yield from part.shapes

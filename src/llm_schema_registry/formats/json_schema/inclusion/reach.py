@@ -15,17 +15,23 @@ _REST_OF_ARRAY = frozenset({PartKind.REST, PartKind.UNEVALUATED_ITEMS})
 
 
 def reach_of(
-    parts: Iterable[Part], closers: Container[int], *, is_items: bool, contains_counts: bool, is_upper: bool
+    parts: Iterable[Part],
+    keyword: PartKind,
+    closers: Container[tuple[int, PartKind]],
+    *,
+    contains_counts: bool,
+    is_upper: bool,
 ) -> Reach:
     """Return what these parts evaluate: in every document that passes, or with `is_upper` in any of them.
 
-    `closers` are the identities of shapes that have the keyword themselves, which evaluates everything.
+    `closers` are identities of shapes that have the keyword themselves, which evaluates everything.
     """
     names: set[str] = set()
     patterns: set[str] = set()
     count = 0
     waiting = list(parts)
     seen = set(map(id, waiting))
+    is_items = keyword is PartKind.UNEVALUATED_ITEMS
     rest = _REST_OF_ARRAY if is_items else _REST_OF_OBJECT
     while waiting:
         part = waiting.pop()
@@ -38,7 +44,7 @@ def reach_of(
         elif part.kind is PartKind.PREFIX:
             count = max(count, part.value + 1)
         elif part.kind is PartKind.ALL or (is_upper and part.kind in _SOMETIMES):
-            if any(id(shape) in closers for shape in part.shapes):
+            if any((id(shape), keyword) in closers for shape in part.shapes):
                 return Reach(is_everything=True)
             for inner in (inner for shape in part.shapes for inner in shape.parts):
                 if id(inner) not in seen:

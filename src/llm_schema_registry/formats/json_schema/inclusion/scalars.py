@@ -27,6 +27,16 @@ _TRIES = 500
 _MAX_TEXT = 100_000
 _EXACT = Context(prec=2_000)
 
+# What every string of a format looks like; the formats themselves are narrower.
+_FORMAT_SHAPES = {
+    "date": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+    "date-time": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].{8,}$",
+    "email": "@",
+    "ipv4": "^[0-9]{1,3}(\\.[0-9]{1,3}){3}$",
+    "ipv6": "^[0-9A-Fa-f:.]{2,45}$",
+    "time": "^[0-9]{2}:[0-9]{2}:[0-9]{2}.+$",
+    "uri": ":",
+}
 _FORMAT_SAMPLES = (
     "a@b.co",
     "127.0.0.1",
@@ -185,6 +195,9 @@ def find_string(tools: Tools, case: Case) -> Answer:
             matching.append(known) if known is not None else opaque.append(part)
         elif part.kind is PartKind.FORMAT:
             opaque.append(part)
+            shape = _FORMAT_SHAPES.get(part.value[2]) if part.value[1] == "format" else None
+            if shape is not None and (known := automaton(shape)) is not None:
+                matching.append(known)
     for part in case.denials:
         if part.kind is PartKind.MIN_LENGTH:
             high = part.value - 1 if high is None else min(high, part.value - 1)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from llm_schema_registry.formats.json_schema.inclusion.arrays import find_array
-from llm_schema_registry.formats.json_schema.inclusion.choices import Choices
+from llm_schema_registry.formats.json_schema.inclusion.choices import Choices, are_disjoint
 from llm_schema_registry.formats.json_schema.inclusion.evaluate import Evaluator, Unsure
 from llm_schema_registry.formats.json_schema.inclusion.goal import (
     EMPTY,
@@ -47,6 +47,8 @@ from llm_schema_registry.formats.json_schema.inclusion.scalars import as_whole, 
 MAX_CASES = 2_000
 """Cases of one goal before it is given up."""
 
+# Denied shapes with several ways each.
+_MANY = 8
 _Key = tuple[frozenset[frozenset[int]], frozenset[frozenset[int]]]
 
 
@@ -189,6 +191,10 @@ class Search:
             ways = self._propagate(case)
             if case.is_dead:
                 continue
+            if len(ways) > _MANY and case.pending:
+                # A choice made first decides most of them.
+                waiting.extend(self._branches(case, self.choices.to_satisfy(case.pending[0])))
+                continue
             if len(ways) > 1 and not case.is_sifted:
                 ways = yield from self._sift(case, ways)
                 if case.is_dead:
@@ -196,45 +202,62 @@ class Search:
             if ways:
                 chosen, choices = min(ways, key=lambda way: len(way[1]))
                 case.negative.remove(chosen)
-                waiting.extend(case.branch(choice) for choice in reversed(choices))
+                case.refused |= {chosen.id}
+                waiting.extend(self._branches(case, choices))
                 continue
             answer = yield from self._find(case)
             if answer.is_empty:
                 continue
             failing = self._keep(case, answer, values, limit)
             if failing is not None:
-                waiting.extend(case.branch(choice) for choice in reversed(self.choices.to_satisfy(failing)))
+                waiting.extend(self._branches(case, self.choices.to_satisfy(failing)))
             elif not answer.values or answer.gaps:
                 if case.pending and not answer.values:
-                    choices = self.choices.to_satisfy(case.pending[0])
-                    waiting.extend(case.branch(choice) for choice in reversed(choices))
+                    waiting.extend(self._branches(case, self.choices.to_satisfy(case.pending[0])))
                 else:
                     gaps.extend(answer.gaps or (_place_of(case),))
+
+    def _branches(self, case: Case, choices: list[Choice]) -> list[Case]:
+        """The cases in which one choice each is made, in reverse; those that ask for what is denied are left out."""
+        denied = {shape.id for shape in case.negative}
+        found = []
+        for choice in reversed(choices):
+            self.spend(2 + len(choice.negative) // 50)
+            if not any(shape.id in denied for shape in choice.shapes):
+                found.append(case.branch(choice))
+        return found
 
     def _propagate(self, case: Case) -> list[tuple[Shape, list[Choice]]]:
         """Apply what leaves no choice; return the denied shapes that leave one, with their ways."""
         while not case.is_dead:
             ways = []
+            is_changed = False
             for shape in list(case.negative):
                 self.spend(1 + len(shape.parts) // 4)
-                choices = self.choices.to_deny(shape, case)
+                choices = None if shape.id in case.refused else self.choices.to_deny(shape, case)
                 if choices is None:
                     case.negative.remove(shape)
                 elif not choices:
                     case.is_dead = True
                     return []
                 elif len(choices) == 1:
-                    case.negative.remove(shape)
-                    choice = choices[0]
-                    changed = case.branch(choice)
-                    case.parts, case.cache, case.pending = changed.parts, changed.cache, changed.pending
-                    case.negative, case.denials, case.is_dead = changed.negative, changed.denials, changed.is_dead
-                    break
+                    self._refuse(case, shape, choices[0])
+                    is_changed = True
                 else:
                     ways.append((shape, choices))
-            else:
+                if case.is_dead:
+                    return []
+            if not is_changed:
                 return ways
         return []
+
+    def _refuse(self, case: Case, shape: Shape, choice: Choice) -> None:
+        """Make the only choice there is."""
+        case.negative.remove(shape)
+        case.refused |= {shape.id}
+        changed = case.branch(choice)
+        case.parts, case.held, case.cache, case.pending = changed.parts, changed.held, changed.cache, changed.pending
+        case.negative, case.denials, case.is_dead = changed.negative, changed.denials, changed.is_dead
 
     def _sift(
         self, case: Case, ways: list[tuple[Shape, list[Choice]]]
@@ -245,7 +268,8 @@ class Search:
         typed = self.meanings.settle_one(Shape([Part(PartKind.TYPES, frozenset({case.atom}))]))
         kept = []
         for shape, choices in ways:
-            if are_disjoint(whole, shape) or (yield Goal((typed, whole, shape), is_inside=False)).is_empty:
+            self.spend(5)
+            if (case.atom is OBJECT and are_disjoint(whole, shape)) or (yield Goal((typed, whole, shape), is_inside=False)).is_empty:
                 case.negative.remove(shape)
                 continue
             if (yield Goal((typed, whole), (shape,), is_inside=False)).is_empty:
@@ -333,29 +357,3 @@ def _finite(shapes: Iterable[Shape]) -> Part | None:
             seen.add(id(part))
             waiting.extend(part.shapes[0].parts)
     return found
-
-
-def are_disjoint(one: Shape, other: Shape) -> bool:
-    """Whether it is plain that no object satisfies both: they list different values for a property both require."""
-    tags = _tags(one)
-    for name, (values, is_required) in _tags(other).items():
-        if name in tags:
-            known, was_required = tags[name]
-            if (is_required or was_required) and values.keys().isdisjoint(known):
-                return True
-    return False
-
-
-def _tags(shape: Shape) -> dict[str, tuple[dict[object, Json], bool]]:
-    parts = list(shape.parts)
-    for part in parts[:20]:
-        if part.kind is PartKind.ALL:
-            parts.extend(part.shapes[0].parts)
-    required = {part.value for part in parts if part.kind is PartKind.REQUIRED}
-    tags = {}
-    for part in parts:
-        if part.kind is PartKind.PROPERTY:
-            listed = next((inner for inner in part.shapes[0].parts if inner.kind is PartKind.VALUES), None)
-            if listed is not None:
-                tags[part.value] = (listed.value, part.value in required)
-    return tags

@@ -5,10 +5,11 @@ Refuses to compare. Every schema object that can be reached becomes one shape; r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 from urllib.parse import unquote
 
+from llm_schema_registry.formats.json_schema.document import write_sorted
 from llm_schema_registry.formats.json_schema.drafts import Draft
 from llm_schema_registry.formats.json_schema.inclusion.parts import (
     EVERY,
@@ -31,6 +32,8 @@ from llm_schema_registry.formats.json_schema.references import Place, Resources
 _MODERN_ONLY = {"dependentRequired", "dependentSchemas", "unevaluatedProperties", "unevaluatedItems", "$recursiveRef"}
 _SINCE_7 = {"if"} | _MODERN_ONLY
 _SINCE_6 = {"const", "contains", "propertyNames"} | _SINCE_7
+# What makes a schema mean more than its own text.
+_REFERRING = ('"$ref"', '"$dynamicRef"', '"$recursiveRef"')
 _CONTENT = ("contentEncoding", "contentMediaType")
 _UNKNOWN: dict[Draft, set[str]] = {
     Draft.D4: _SINCE_6 | {"prefixItems", "$dynamicRef", *_CONTENT},
@@ -48,6 +51,7 @@ class Shapes:
         """Load from these documents; the root's draft holds for all of them."""
         self.draft = resources.draft
         self._resources = resources
+        self._meanings = meanings
         self._true, self._false = meanings.true, meanings.false
         self._spend = spend
         self._unknown = _UNKNOWN[self.draft]
@@ -63,8 +67,9 @@ class Shapes:
             self._spend(3 + len(schema))
             for part in self._parts(schema, base, shape.where):
                 shape.parts.append(part)
+        closers = {(id(shape), kind) for shape, kind, _, _ in self._unevaluated}
         for shape, kind, inner, where in self._unevaluated:
-            self._close(shape, kind, inner, where)
+            shape.parts.extend(self._closing(shape.parts, kind, inner, where, closers))
         return root, [*self._shapes.values()]
 
     def _shape(self, place: Place, where: Where) -> Shape:
@@ -77,6 +82,8 @@ class Shapes:
             known = self._shapes.get(id(schema))
             if known is not None:
                 return known
+            if schema is not self._resources.root.schema and (lazy := self._lazy(schema, where)) is not None:
+                return lazy
             base = self._resources.base_of(schema, base)
             if "$ref" not in schema or (self.draft.is_modern and not self._is_plain(schema)) or id(schema) in passed:
                 break
@@ -92,6 +99,27 @@ class Shapes:
         self._shapes[id(schema)] = shape
         self._waiting.append((shape, schema, base))
         return shape
+
+    def _lazy(self, schema: dict[str, Any], where: Where) -> Shape | None:
+        """Make a shape that reads its schema when it is asked for its parts; None if that refers to others."""
+        text = write_sorted(schema)
+        self._spend(1 + len(text) // 200)
+        if any(word in text for word in _REFERRING):
+            return None
+        shape = Shape(where=where, load=lambda shape: self._read(schema, shape))
+        shape.id = self._meanings.of_text(self.draft.value, text)
+        return shape
+
+    def _read(self, schema: dict[str, Any], shape: Shape) -> list[Part]:
+        """Read a schema that refers to nothing."""
+        self._spend(3 + len(schema))
+        outer, self._unevaluated = self._unevaluated, []
+        parts = list(self._parts(schema, "", shape.where))
+        own, self._unevaluated = self._unevaluated, outer
+        closing = [part for _, kind, inner, at in own for part in self._closing(parts, kind, inner, at, frozenset())]
+        parts += closing
+        self._meanings.settle_parts(parts)
+        return parts
 
     def _target(self, place: Place, reference: str, where: Where) -> Where:
         """Where a reference leads, for people; left at the reference when its text does not tell."""
@@ -268,28 +296,31 @@ class Shapes:
     def unevaluated(self, schema: dict[str, Any], keyword: str, base: str, where: Where) -> Iterator[Part]:
         kind = PartKind.UNEVALUATED_ITEMS if keyword == "unevaluatedItems" else PartKind.UNEVALUATED_PROPERTIES
         # What the parts beside it evaluate is known when all shapes are.
-        self._unevaluated.append((self._shapes[id(schema)], kind, self._inner(schema[keyword], base, where), where))
+        self._unevaluated.append((self._shapes.get(id(schema), self._true), kind, self._inner(schema[keyword], base, where), where))
         return iter(())
 
-    def _close(self, shape: Shape, kind: PartKind, inner: Shape, where: Where) -> None:
-        own = list(shape.parts)
+    def _closing(
+        self, own: list[Part], kind: PartKind, inner: Shape, where: Where, closers: Container[tuple[int, PartKind]]
+    ) -> Iterator[Part]:
+        """The part that an unevaluated keyword comes to beside these parts."""
+        own = list(own)
         is_items = kind is PartKind.UNEVALUATED_ITEMS
         contains_counts = self.draft is Draft.D2020
-        closers = {id(closed) for closed, word, _, _ in self._unevaluated if word is kind}
         surely, perhaps = (
-            reach_of(own, closers, is_items=is_items, contains_counts=contains_counts, is_upper=is_upper)
+            reach_of(own, kind, closers, contains_counts=contains_counts, is_upper=is_upper)
             for is_upper in (False, True)
         )
         if surely.is_everything:
             return
         if surely != perhaps:
             beside = Shape(own)
-            self._shapes[id(beside)] = beside
-            shape.parts.append(Part(kind, (surely, perhaps, contains_counts), (inner, beside), where))
+            self._meanings.settle_parts(own)
+            beside.id = frozenset({-1 - id(beside)})
+            yield Part(kind, (surely, perhaps, contains_counts), (inner, beside), where)
         elif is_items:
-            shape.parts.append(Part(PartKind.REST, surely.count, (inner,), where))
+            yield Part(PartKind.REST, surely.count, (inner,), where)
         else:
-            shape.parts.append(Part(PartKind.ADDITIONAL, (surely.names, surely.patterns), (inner,), where))
+            yield Part(PartKind.ADDITIONAL, (surely.names, surely.patterns), (inner,), where)
 
 
 _Reader = Callable[[Shapes, dict[str, Any], str, str, Where], Iterator[Part]]

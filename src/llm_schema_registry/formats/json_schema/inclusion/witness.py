@@ -17,7 +17,7 @@ from llm_schema_registry.formats.json_schema.document import ExactNumber, write_
 from llm_schema_registry.formats.json_schema.drafts import VALIDATORS, Draft
 from llm_schema_registry.formats.json_schema.references import Place, Resources
 
-MAX_DEPTH = 100
+MAX_DEPTH = 220
 """Levels of a document that validators are given."""
 
 _NUMBERS = {Draft.D4: 4, Draft.D6: 6, Draft.D7: 7, Draft.D2019: 19, Draft.D2020: 20}
