@@ -125,7 +125,7 @@ class _Finder:
         if part.kind is PartKind.CONTAINS:
             return (yield from self._miscounted(part))
         if part.kind is PartKind.UNEVALUATED_ITEMS:
-            surely, perhaps, _ = part.value
+            surely, perhaps = part.value
             found, is_complete = yield from self._failing_from(surely.count, shape)
             if not found or perhaps.is_everything:
                 return found, is_complete and not found

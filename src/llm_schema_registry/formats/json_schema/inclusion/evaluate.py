@@ -146,21 +146,20 @@ class Evaluator:
 
     def unevaluated(self, part: Part, value: _Value, depth: int) -> bool:
         inner, beside = part.shapes
-        contains_counts = part.value[2]
-        done = self._evaluated(beside, value, depth, contains_counts=contains_counts)
+        done = self._evaluated(beside, value, depth)
         members = enumerate(value) if isinstance(value, list) else value.items()
         return all(key in done or self.is_valid(inner, item, depth) for key, item in members)
 
-    def _evaluated(self, shape: Shape, value: _Value, depth: int, *, contains_counts: bool) -> set[int | str]:
+    def _evaluated(self, shape: Shape, value: _Value, depth: int) -> set[int | str]:
         """The names or indexes that a shape which the value satisfies evaluates."""
         done: set[int | str] = set()
         for part in shape.parts:
             self._spend(1)
             if atom_of(value) in part.kind.atoms:
-                done |= self._evaluated_by(part, value, depth + 1, contains_counts=contains_counts)
+                done |= self._evaluated_by(part, value, depth + 1)
         return done
 
-    def _evaluated_by(self, part: Part, value: _Value, depth: int, *, contains_counts: bool) -> set[int | str]:
+    def _evaluated_by(self, part: Part, value: _Value, depth: int) -> set[int | str]:
         kind = part.kind
         if depth > MAX_DEPTH:
             raise Unsure
@@ -171,7 +170,7 @@ class Evaluator:
             return {name for name in value if self.is_match(part.value, name)}
         if kind in _EVALUATE_THE_REST:
             return everything
-        if kind is PartKind.CONTAINS and contains_counts:
+        if kind is PartKind.CONTAINS:
             return {index for index, item in enumerate(value) if self.is_valid(part.shapes[0], item, depth)}
         applied: list[Shape] = []
         if kind in _APPLY_WHAT_PASSES:
@@ -183,7 +182,7 @@ class Evaluator:
             applied = [condition, then] if self.is_valid(condition, value, depth) else [otherwise]
         done: set[int | str] = set()
         for shape in applied:
-            done |= self._evaluated(shape, value, depth, contains_counts=contains_counts)
+            done |= self._evaluated(shape, value, depth)
         return done
 
 
@@ -195,9 +194,19 @@ def _exact(value: _Value) -> Any:  # noqa: ANN401 - a Fraction
 
 
 @lru_cache(maxsize=1_000)
-def format_validator(draft: Draft, keyword: str, name: str) -> jsonschema_rs.Validator:
-    """The draft's own validator for a format or a content keyword."""
-    return VALIDATORS[draft]({keyword: name}, offline=True)
+def format_validator(keyword: str, name: str) -> jsonschema_rs.Validator:
+    """A validator for a format or a content keyword, as drafts 4 to 7 assert them."""
+    return jsonschema_rs.Draft7Validator({keyword: name}, offline=True)
+
+
+@lru_cache(maxsize=1_000)
+def is_asserted(draft: Draft, keyword: str, name: str) -> bool:
+    """Whether validators of a draft know a format; content keywords always count."""
+    try:
+        VALIDATORS[draft]({keyword: name}, offline=True, validate_formats=True, ignore_unknown_formats=False)
+    except (jsonschema_rs.ValidationError, ValueError):
+        return False
+    return True
 
 
 _LOWER = frozenset({PartKind.MIN_LENGTH, PartKind.MIN_ITEMS, PartKind.MIN_PROPERTIES})

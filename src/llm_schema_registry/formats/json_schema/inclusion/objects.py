@@ -271,7 +271,7 @@ class _Finder:
             return (yield from self._undeclared((), names, patterns, shape))
         if part.kind is PartKind.PROPERTY_NAMES:
             return (yield from self._bad_names(shape))
-        surely, perhaps, _ = part.value
+        surely, perhaps = part.value
         lower = yield from self._undeclared((), surely.names, surely.patterns, shape)
         if not lower.picks or perhaps.is_everything:
             return lower._replace(is_complete=lower.is_complete and not lower.picks)

@@ -48,7 +48,7 @@ class PartKind(IntEnum):
     MIN_LENGTH = auto()  # [int]
     MAX_LENGTH = auto()  # [int]
     PATTERN = auto()  # [regular expression]
-    FORMAT = auto()  # [draft, keyword, name: what only the validators of that draft can test]
+    FORMAT = auto()  # [keyword, name: what only validators can test]
     MINIMUM = auto()  # [Fraction, is exclusive]
     MAXIMUM = auto()  # [Fraction, is exclusive]
     MULTIPLE_OF = auto()  # [Fraction]
@@ -216,6 +216,7 @@ class Meanings:
     def settle(self, shapes: Iterable[Shape], spend: Callable[[int], None]) -> None:
         """Give ids to all of these shapes, which hold no others, and to their parts."""
         pending = {id(shape): shape for shape in shapes}
+        _cut_circles(pending)
         users: dict[int, list[int]] = {}
         missing: dict[int, int] = {}
         for key, shape in pending.items():
@@ -277,6 +278,45 @@ class Meanings:
                 shape.id = frozenset({self._id(("alone", id(shape)))})
         for shape in shapes:
             self.settle_parts(shape.parts)
+
+
+def _cut_circles(shapes: dict[int, Shape]) -> None:
+    """Replace what makes a schema ask for itself of the same value: nobody can say what that means."""
+    inner = {
+        key: [(part, id(child)) for part in shape.parts if part.kind in _SAME_VALUE for child in part.shapes]
+        for key, shape in shapes.items()
+    }
+    for key in _on_circles({key: [child for _, child in children] for key, children in inner.items()}):
+        parts = shapes[key].parts
+        parts[:] = [
+            Part(PartKind.OPAQUE, object(), where=part.where) if part.kind in _SAME_VALUE else part for part in parts
+        ]
+
+
+def _on_circles(graph: dict[int, list[int]]) -> set[int]:
+    """The nodes that can be left over: those that do not only lead to ends, in both directions."""
+    remaining = set(graph)
+    reverse: dict[int, list[int]] = {}
+    for key, children in graph.items():
+        for child in children:
+            reverse.setdefault(child, []).append(key)
+    for forward, backward in ((graph, reverse), (reverse, graph)):
+        counts = {key: sum(child in remaining for child in forward.get(key, ())) for key in remaining}
+        ends = [key for key, count in counts.items() if not count]
+        while ends:
+            key = ends.pop()
+            remaining.discard(key)
+            for user in backward.get(key, ()):
+                if user in remaining:
+                    counts[user] -= 1
+                    if not counts[user]:
+                        ends.append(user)
+    return remaining
+
+
+_SAME_VALUE = frozenset(
+    {PartKind.ALL, PartKind.ANY, PartKind.ONE, PartKind.NOT, PartKind.IF, PartKind.DEPENDENT_SCHEMA}
+)
 
 
 def _signature(part: Part) -> object:

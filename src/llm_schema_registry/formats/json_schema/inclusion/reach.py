@@ -19,11 +19,11 @@ def reach_of(
     keyword: PartKind,
     closers: Container[tuple[int, PartKind]],
     *,
-    contains_counts: bool,
     is_upper: bool,
 ) -> Reach:
     """Return what these parts evaluate: in every document that passes, or with `is_upper` in any of them.
 
+    What `contains` matches counts as evaluated in 2020-12 and for some validators of 2019-09: perhaps, never surely.
     `closers` are identities of shapes that have the keyword themselves, which evaluates everything.
     """
     names: set[str] = set()
@@ -35,7 +35,7 @@ def reach_of(
     rest = _REST_OF_ARRAY if is_items else _REST_OF_OBJECT
     while waiting:
         part = waiting.pop()
-        if part.kind in rest or (is_upper and is_items and contains_counts and part.kind is PartKind.CONTAINS):
+        if part.kind in rest or (is_upper and is_items and part.kind is PartKind.CONTAINS):
             return Reach(is_everything=True)
         if part.kind is PartKind.PROPERTY:
             names.add(part.value)

@@ -195,7 +195,7 @@ def find_string(tools: Tools, case: Case) -> Answer:
             matching.append(known) if known is not None else opaque.append(part)
         elif part.kind is PartKind.FORMAT:
             opaque.append(part)
-            shape = _FORMAT_SHAPES.get(part.value[2]) if part.value[1] == "format" else None
+            shape = _FORMAT_SHAPES.get(part.value[1]) if part.value[0] == "format" else None
             if shape is not None and (known := automaton(shape)) is not None:
                 matching.append(known)
     for part in case.denials:

@@ -6,11 +6,13 @@ Refuses to compare. Every schema object that can be reached becomes one shape; r
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
+from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
 from llm_schema_registry.formats.json_schema.document import write_sorted
 from llm_schema_registry.formats.json_schema.drafts import Draft
+from llm_schema_registry.formats.json_schema.inclusion.evaluate import is_asserted
 from llm_schema_registry.formats.json_schema.inclusion.parts import (
     EVERY,
     INTEGER,
@@ -56,6 +58,7 @@ class Shapes:
         self._spend = spend
         self._unknown = _UNKNOWN[self.draft]
         self._shapes: dict[int, Shape] = {}
+        self._besides: list[Shape] = []
         self._waiting: list[tuple[Shape, dict[str, Any], str]] = []
         self._unevaluated: list[tuple[Shape, PartKind, Shape, Where]] = []
 
@@ -70,7 +73,9 @@ class Shapes:
         closers = {(id(shape), kind) for shape, kind, _, _ in self._unevaluated}
         for shape, kind, inner, where in self._unevaluated:
             shape.parts.extend(self._closing(shape.parts, kind, inner, where, closers))
-        return root, [*self._shapes.values()]
+        shapes = [*self._shapes.values(), *self._besides]
+        self._besides = []
+        return root, shapes
 
     def _shape(self, place: Place, where: Where) -> Shape:
         """Return the shape of a schema. What is nothing but a reference is what it leads to."""
@@ -117,6 +122,8 @@ class Shapes:
         parts = list(self._parts(schema, "", shape.where))
         own, self._unevaluated = self._unevaluated, outer
         closing = [part for _, kind, inner, at in own for part in self._closing(parts, kind, inner, at, frozenset())]
+        while self._besides:
+            self._meanings.settle_one(self._besides.pop())
         parts += closing
         self._meanings.settle_parts(parts)
         return parts
@@ -171,7 +178,7 @@ class Shapes:
     def values(self, schema: dict[str, Any], keyword: str, _: str, where: Where) -> Iterator[Part]:
         listed = schema[keyword] if keyword == "enum" else [schema[keyword]]
         self._spend(len(listed))
-        yield Part(PartKind.VALUES, {value_key(value): value for value in listed}, where=where)
+        yield Part(PartKind.VALUES, {value_key(value): _plain(value) for value in listed}, where=where)
 
     def reference(self, schema: dict[str, Any], keyword: str, base: str, where: Where) -> Iterator[Part]:
         text = schema[keyword]
@@ -215,8 +222,8 @@ class Shapes:
     def text(self, schema: dict[str, Any], keyword: str, _: str, where: Where) -> Iterator[Part]:
         if keyword == "pattern":
             yield Part(PartKind.PATTERN, schema[keyword], where=where)
-        elif isinstance(schema[keyword], str):
-            yield Part(PartKind.FORMAT, (self.draft, keyword, schema[keyword]), where=where)
+        elif isinstance(schema[keyword], str) and is_asserted(self.draft, keyword, schema[keyword]):
+            yield Part(PartKind.FORMAT, (keyword, schema[keyword]), where=where)
 
     def bound(self, schema: dict[str, Any], keyword: str, _: str, where: Where) -> Iterator[Part]:
         kind = PartKind.MINIMUM if keyword.lower().endswith("minimum") else PartKind.MAXIMUM
@@ -305,22 +312,26 @@ class Shapes:
         """The part that an unevaluated keyword comes to beside these parts."""
         own = list(own)
         is_items = kind is PartKind.UNEVALUATED_ITEMS
-        contains_counts = self.draft is Draft.D2020
-        surely, perhaps = (
-            reach_of(own, kind, closers, contains_counts=contains_counts, is_upper=is_upper)
-            for is_upper in (False, True)
-        )
+        surely, perhaps = (reach_of(own, kind, closers, is_upper=is_upper) for is_upper in (False, True))
         if surely.is_everything:
             return
         if surely != perhaps:
             beside = Shape(own)
-            self._meanings.settle_parts(own)
-            beside.id = frozenset({-1 - id(beside)})
-            yield Part(kind, (surely, perhaps, contains_counts), (inner, beside), where)
+            self._besides.append(beside)
+            yield Part(kind, (surely, perhaps), (inner, beside), where)
         elif is_items:
             yield Part(PartKind.REST, surely.count, (inner,), where)
         else:
             yield Part(PartKind.ADDITIONAL, (surely.names, surely.patterns), (inner,), where)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """A value as jsonschema-rs takes it; its depth is bounded by what `read_json` takes."""
+    if isinstance(value, Decimal):
+        return Decimal(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return {name: _plain(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 _Reader = Callable[[Shapes, dict[str, Any], str, str, Where], Iterator[Part]]
