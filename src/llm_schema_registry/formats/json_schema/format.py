@@ -10,9 +10,11 @@ from typing import cast
 
 from llm_schema_registry.formats.base import Budget, Parsed, ResolvedReference, sentence
 from llm_schema_registry.formats.json_schema.diff import diff
+from llm_schema_registry.formats.json_schema.explain import explain
 from llm_schema_registry.formats.json_schema.inclusion import hazards
 from llm_schema_registry.formats.json_schema.kinds import KINDS
 from llm_schema_registry.formats.json_schema.parse import MEDIA_TYPE, JsonSchema, parse
+from llm_schema_registry.formats.places import locate_json
 from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, Place
 
 
@@ -36,15 +38,12 @@ class JsonSchemaFormat:
         return hazards(cast("JsonSchema", reader).resources, cast("JsonSchema", writer).resources, budget)
 
     def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
-        """Say where a difference stands."""
-        kind = KINDS[difference.kind]
-        return Detail(
-            difference.path, difference.path, "", "", sentence(kind, difference, "reader", "writer"), kind.remedy
-        )
+        """Say where a difference stands, as JSON Pointers, and how to mend it."""
+        return explain(difference, cast("JsonSchema", reader).resources, cast("JsonSchema", writer).resources)
 
     def locate(self, text: str, paths: Collection[str]) -> Mapping[str, Place]:
         """Find the places of JSON Pointers in a text."""
-        return {}
+        return locate_json(text, paths)
 
     def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
         """Return the one-line pseudo-object of compatibility-rules 1.8; its last quote is a single one there."""

@@ -5,7 +5,7 @@ Refuses the network and the file system: what is not registered does not exist.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urljoin
@@ -22,6 +22,7 @@ from llm_schema_registry.formats.json_schema.drafts import (
     is_metaschema,
     pointer,
 )
+from llm_schema_registry.formats.places import pointer_token
 
 _ANCHORS = ("$anchor", "$dynamicAnchor")
 _LISTED_NAMES = 20
@@ -81,6 +82,21 @@ class Resources:
     def text(self) -> str:
         """The root document as text, numbers as their author wrote them."""
         return write_json(self.root.schema)
+
+    @cached_property
+    def pointers(self) -> Mapping[int, tuple[int, str]]:
+        """Where each object stands, by identity: the number of its document (0 the root, then by name) and a pointer."""
+        found: dict[int, tuple[int, str]] = {}
+        for number, document in enumerate([self.root.schema, *(place.schema for place in self._by_name.values())]):
+            stack: list[tuple[Any, str]] = [(document, "")]
+            while stack:
+                value, pointer = stack.pop()
+                if isinstance(value, dict):
+                    found.setdefault(id(value), (number, pointer))
+                    stack.extend((item, f"{pointer}/{pointer_token(name)}") for name, item in value.items())
+                elif isinstance(value, list):
+                    stack.extend((item, f"{pointer}/{index}") for index, item in enumerate(value))
+        return found
 
     @property
     def is_static(self) -> bool:

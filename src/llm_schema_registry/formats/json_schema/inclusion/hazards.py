@@ -14,6 +14,7 @@ from llm_schema_registry.formats.json_schema.inclusion.search import Search
 from llm_schema_registry.formats.json_schema.inclusion.shapes import Shapes
 from llm_schema_registry.formats.json_schema.inclusion.witness import Side, as_text
 from llm_schema_registry.formats.json_schema.references import Resources
+from llm_schema_registry.formats.places import pointer_token
 from llm_schema_registry.model import Difference
 
 REFUSED = "DOCUMENT_REFUSED"
@@ -67,7 +68,7 @@ def _witnesses(values: tuple[Json, ...] | list[Json], reader: Side, writer: Side
         refusal = reader.refusal(value)
         if refusal is None or writer.refusal(value) is not None:
             continue
-        path = f"{refusal.document}#" + "".join(f"/{_escape(token)}" for token in refusal.tokens)
+        path = f"{refusal.document}#" + "".join(f"/{pointer_token(token)}" for token in refusal.tokens)
         found.setdefault(path, Difference(REFUSED, path, refusal.message, text, refusal.message))
     return list(found.values())
 
@@ -75,7 +76,3 @@ def _witnesses(values: tuple[Json, ...] | list[Json], reader: Side, writer: Side
 def _undecided(answer: Answer) -> list[Difference]:
     places = dict.fromkeys(f"{where.document}#{where}" for where in answer.gaps) or {"#": None}
     return [Difference(UNDECIDED, path) for path in [*places][:_MAX_GAPS]]
-
-
-def _escape(token: str) -> str:
-    return token.replace("~", "~0").replace("/", "~1")

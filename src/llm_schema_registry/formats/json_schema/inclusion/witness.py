@@ -43,7 +43,6 @@ class Side:
         """Take a side; what only some validators assert is left out unless it is kept."""
         self._resources = resources
         self._keeps_uncertain = keeps_uncertain
-        self._places: dict[int, tuple[int, str]] = {}
 
     @cached_property
     def validator(self) -> jsonschema_rs.Validator | None:
@@ -52,8 +51,6 @@ class Side:
         if not resources.is_static:
             return None
         documents = [resources.root.schema, *(resources.document(name).schema for name in resources.names)]
-        for index, document in enumerate(documents):
-            self._note_places(index, document)
         root, *others = [self._rewritten(document) for document in documents]
         listed = [(f"urn:reference:{index}", other) for index, other in enumerate(others, 1)]
         draft = resources.draft
@@ -73,16 +70,6 @@ class Side:
             index = int(location.removeprefix("urn:reference:").partition("#")[0])
         name = self._resources.names[index - 1] if index else ""
         return Refusal(message, name, tuple(map(str, error.schema_path)))
-
-    def _note_places(self, index: int, document: object) -> None:
-        stack: list[tuple[object, str]] = [(document, "")]
-        while stack:
-            value, path = stack.pop()
-            if isinstance(value, dict):
-                self._places.setdefault(id(value), (index, path))
-                stack.extend((item, f"{path}/{_escape(name)}") for name, item in value.items())
-            elif isinstance(value, list):
-                stack.extend((item, f"{path}/{number}") for number, item in enumerate(value))
 
     def _rewritten(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         """Copy a value; depth is bounded by what `read_json` takes."""
@@ -120,7 +107,7 @@ class Side:
     def _reference(self, target: Place) -> dict[str, Any]:
         if isinstance(target.schema, bool):
             return {"allOf": [{} if target.schema else {"not": {}}]}
-        index, path = self._places[id(target.schema)]
+        index, path = self._resources.pointers[id(target.schema)]
         return {"$ref": f"urn:reference:{index}#{_encode(path)}"}
 
 
@@ -145,10 +132,6 @@ def _exact(value: Any, depth: int) -> Any:  # noqa: ANN401 - any JSON value
     if any(copy is _TOO_DEEP for copy in copies):
         return _TOO_DEEP
     return dict(zip(value, copies, strict=True)) if isinstance(value, dict) else copies
-
-
-def _escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _encode(path: str) -> str:
