@@ -7,6 +7,8 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+Json = Any
+
 ADDRESSES = {
     4: "http://json-schema.org/draft-04/schema#",
     6: "http://json-schema.org/draft-06/schema#",
@@ -16,7 +18,7 @@ ADDRESSES = {
 }
 NAMES = ("a", "b", "x_1", "abc")
 PATTERNS = ("^a", "b$", "^x_", "^[a-c]{1,2}$", "^[^b]*$", "^(?!a)", ".", "^$", "\\d", "^a.*b")
-SCALARS: tuple[Any, ...] = (
+SCALARS: tuple[Json, ...] = (
     None,
     True,
     False,
@@ -63,7 +65,7 @@ class Maker:
         schema[definitions] = {name: self.schema(2, is_root=True) for name in ("X", "Y")}
         return schema
 
-    def schema(self, depth: int, *, is_root: bool = False) -> Any:
+    def schema(self, depth: int, *, is_root: bool = False) -> Json:
         if self.draft >= 6 and not is_root and self.random.random() < 0.08:
             return self.random.random() < 0.6
         schema: dict[str, Any] = {}
@@ -93,7 +95,7 @@ class Maker:
         if keyword == "additionalProperties" and self.random.random() < 0.7:
             schema.setdefault("properties", self.value("properties", depth - 1))
 
-    def value(self, keyword: str, depth: int) -> Any:
+    def value(self, keyword: str, depth: int) -> Json:
         choose = self.random.choice
         if keyword == "type":
             return choose(TYPES) if choose((0, 0, 1)) == 0 else self.random.sample(TYPES, 2)
@@ -135,7 +137,7 @@ class Maker:
             return False
         return self.schema(depth)
 
-    def mutated(self, schema: Any) -> Any:
+    def mutated(self, schema: Json) -> Json:
         """Change one thing somewhere in a document."""
         if not isinstance(schema, dict):
             return self.schema(1)
@@ -154,7 +156,7 @@ class Maker:
             self.put(copy, 2)
         return copy
 
-    def _mutated_inside(self, value: Any, keyword: str) -> Any:
+    def _mutated_inside(self, value: Json, keyword: str) -> Json:
         if isinstance(value, list):
             index = self.random.randrange(len(value))
             changed = [self.mutated(item) if at == index else item for at, item in enumerate(value)]
@@ -167,8 +169,8 @@ class Maker:
         return self.mutated(value)
 
 
-def _distinct(values: list[Any]) -> list[Any]:
-    found: list[Any] = []
+def _distinct(values: list[Json]) -> list[Json]:
+    found: list[Json] = []
     for value in values:
         if not any(known == value and type(known) is type(value) for known in found):
             found.append(value)
@@ -231,10 +233,10 @@ def pair(random: Random) -> tuple[dict[str, Any], dict[str, Any]]:
     return (reader, writer) if random.random() < 0.5 else (writer, reader)
 
 
-def documents() -> list[Any]:
+def documents() -> list[Json]:
     """Small documents of every shape, the same in every run."""
-    found: list[Any] = list(SCALARS)
-    few: list[Any] = [None, True, 1, 2, Decimal("1.5"), "", "a", "abc", [], [1], {}, {"a": 1}]
+    found: list[Json] = list(SCALARS)
+    few: list[Json] = [None, True, 1, 2, Decimal("1.5"), "", "a", "abc", [], [1], {}, {"a": 1}]
     found.append([])
     found += [[value] for value in (*SCALARS, [], [1], {}, {"a": 1}, {"b": "a"})]
     found += [list(values) for values in itertools.product(few, repeat=2)]
@@ -247,5 +249,5 @@ def documents() -> list[Any]:
         found += [{one: first, other: second} for first in few[:9:2] for second in few]
     found += [{"a": first, "b": second, "x_1": second} for first in few for second in few]
     found += [{"a": {"a": value, "b": value}} for value in few]
-    found += [{name: value for name in names} for value in few]
+    found += [dict.fromkeys(names, value) for value in few]
     return found

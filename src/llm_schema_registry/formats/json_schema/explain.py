@@ -27,8 +27,7 @@ def explain(difference: Difference, reader: Resources, writer: Resources) -> Det
     is_elsewhere = is_inclusion and not difference.path.startswith("#")
     after = None if is_elsewhere else _narrowed(find(reader, path), difference.kind, reader)
     before = None if is_elsewhere else _narrowed(find(writer, path), difference.kind, writer)
-    parent = _parent(path)
-    facts = Facts(difference, path, before, after, parent and find(reader, parent))
+    facts = Facts(difference, path, before, after, find(reader, _parent(path)))
     remedy = facts.remedy() if kind.remedy else ""
     return Detail(
         reader_path=after.pointer if after else None,
@@ -101,7 +100,7 @@ def _type(facts: Facts) -> str:
             names.remove("integer")
         listed = f'"{names[0]}"' if len(names) == 1 else write_json(names)
         return f'Write "type": {listed} in {facts.place}, so that it takes what the writer allows too.'
-    return f"Offer both in the reader: {{\"anyOf\": [{_text(facts.before)}, {_text(facts.after)}]}}."
+    return f'Offer both in the reader: {{"anyOf": [{_text(facts.before)}, {_text(facts.after)}]}}.'
 
 
 def _required(facts: Facts) -> str:
@@ -154,7 +153,7 @@ def _refused(facts: Facts) -> str:
     sample = facts.difference.sample
     if keyword == "type" and facts.after is not None:
         return (
-            f"Widen \"type\": {_text(facts.after)} in {facts.place} so that it takes the value that was refused "
+            f'Widen "type": {_text(facts.after)} in {facts.place} so that it takes the value that was refused '
             f"({facts.difference.outcome})."
         )
     if facts.before is not None and _text(facts.before) != _text(facts.after):
@@ -171,8 +170,8 @@ def _refused(facts: Facts) -> str:
 def _undecided(facts: Facts) -> str:
     what = f" there ({_member(facts.keyword, facts.after)})" if facts.after is not None and facts.keyword else ""
     return (
-        f"Leave {facts.place} as it was{what}, or write it with simpler keywords: without circles of one value, dynamic "
-        "references, look-around in patterns, or unevaluated keywords beside choices."
+        f"Leave {facts.place} as it was{what}, or write it with simpler keywords: without circles of one value, "
+        "dynamic references, look-around in patterns, or unevaluated keywords beside choices."
     )
 
 

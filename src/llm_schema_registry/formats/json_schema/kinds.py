@@ -275,7 +275,7 @@ def _inclusion() -> Iterator[Kind]:
     yield Kind(
         "DOCUMENT_UNDECIDED",
         SOUND_ONLY,
-        "Whether the {reader} schema takes every document of the {writer} schema is unknown, because of path '{path}'",
+        "The {reader} schema may refuse documents that the {writer} schema takes: neither was shown, at path '{path}'",
         "Leave that part as it was, or write it with simpler keywords.",
     )
 

@@ -1,7 +1,7 @@
 """Where the path of a difference leads in the text of a schema: a JSON Pointer and the value there.
 
-Refuses to know kinds of differences. Paths are those of compatibility-rules 1.8: names as they are, indexes of parts that
-stand in no text, `items/0` for the first of prefixItems, `dependencies` for what replaced it.
+Refuses to know kinds of differences. Paths are those of compatibility-rules 1.8: names as they are, indexes of parts
+that stand in no text, `items/0` for the first of prefixItems, `dependencies` for what replaced it.
 """
 
 from __future__ import annotations

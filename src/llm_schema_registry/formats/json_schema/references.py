@@ -85,7 +85,7 @@ class Resources:
 
     @cached_property
     def pointers(self) -> Mapping[int, tuple[int, str]]:
-        """Where each object stands, by identity: the number of its document (0 the root, then by name) and a pointer."""
+        """Where each object stands, by identity: the number of its document (0 is the root) and a pointer."""
         found: dict[int, tuple[int, str]] = {}
         for number, document in enumerate([self.root.schema, *(place.schema for place in self._by_name.values())]):
             stack: list[tuple[Any, str]] = [(document, "")]

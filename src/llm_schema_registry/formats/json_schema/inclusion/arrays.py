@@ -6,7 +6,16 @@ Refuses to decide on the values of items: it asks for them.
 from __future__ import annotations
 
 from llm_schema_registry.formats.json_schema.inclusion.evaluate import Unsure
-from llm_schema_registry.formats.json_schema.inclusion.goal import EMPTY, MAX_VALUES, Answer, Asking, Case, Goal, Json, Tools
+from llm_schema_registry.formats.json_schema.inclusion.goal import (
+    EMPTY,
+    MAX_VALUES,
+    Answer,
+    Asking,
+    Case,
+    Goal,
+    Json,
+    Tools,
+)
 from llm_schema_registry.formats.json_schema.inclusion.parts import NOWHERE, Part, PartKind, Shape, value_key
 
 _MAX_LENGTH = 1_000
@@ -33,7 +42,7 @@ class _Facts:
             elif part.kind is PartKind.REST:
                 self.rest.append((part.value, part.shapes[0]))
             elif part.kind is PartKind.UNEVALUATED_ITEMS and not part.value[1].is_everything:
-                self.rest.append((part.value[1].count, part.shapes[0]))
+                self.rest.append((part.value[1].length, part.shapes[0]))
             elif part.kind is PartKind.MIN_ITEMS:
                 self.low = max(self.low, part.value)
             elif part.kind is PartKind.MAX_ITEMS:
@@ -126,10 +135,10 @@ class _Finder:
             return (yield from self._miscounted(part))
         if part.kind is PartKind.UNEVALUATED_ITEMS:
             surely, perhaps = part.value
-            found, is_complete = yield from self._failing_from(surely.count, shape)
+            found, is_complete = yield from self._failing_from(surely.length, shape)
             if not found or perhaps.is_everything:
                 return found, is_complete and not found
-            upper, _ = yield from self._failing_from(perhaps.count, shape)
+            upper, _ = yield from self._failing_from(perhaps.length, shape)
             return (upper, True) if upper else (found, False)
         if part.kind is PartKind.REST:
             return (yield from self._failing_from(part.value, shape))
@@ -213,9 +222,9 @@ class _Finder:
     def _is_right(self, value: Json) -> bool:
         holds = self._tools.evaluator.holds
         try:
-            return all(
-                holds(part, value) for part in self._case.parts.values() if part.kind in _CHECKED
-            ) and not any(holds(part, value) for part in self._case.denials if part.kind is not PartKind.OPAQUE)
+            return all(holds(part, value) for part in self._case.parts.values() if part.kind in _CHECKED) and not any(
+                holds(part, value) for part in self._case.denials if part.kind is not PartKind.OPAQUE
+            )
         except Unsure:
             return True
 

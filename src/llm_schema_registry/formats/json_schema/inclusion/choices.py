@@ -62,7 +62,7 @@ class Choices:
             elif part.kind is PartKind.ALL:
                 waiting.extend(reversed(part.shapes[0].parts))
             else:
-                found.extend(self._to_deny_part(part, case))
+                found.extend(choice._replace(source=part.id) for choice in self._to_deny_part(part, case))
         return found
 
     def _to_deny_part(self, part: Part, case: Case) -> Iterator[Choice]:

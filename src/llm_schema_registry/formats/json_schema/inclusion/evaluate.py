@@ -6,6 +6,7 @@ Refuses to have the last word: witnesses are held against the real validators (`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -79,23 +80,28 @@ class Evaluator:
         raise Unsure
 
     def length(self, part: Part, value: _Value, _: int) -> bool:
-        return len(value) >= part.value if part.kind in _LOWER else len(value) <= part.value
+        limit: int = part.value
+        return len(value) >= limit if part.kind in _LOWER else len(value) <= limit
 
     def pattern(self, part: Part, value: _Value, _: int) -> bool:
         return self.is_match(part.value, value)
 
     def format(self, part: Part, value: _Value, _: int) -> bool:
-        return format_validator(*part.value).is_valid(value)
+        keyword, name = part.value
+        return format_validator(keyword, name).is_valid(value)
 
     def bound(self, part: Part, value: _Value, _: int) -> bool:
-        limit, is_exclusive = part.value
+        limit: Fraction = part.value[0]
+        is_exclusive: bool = part.value[1]
         number = _exact(value)
         if number == limit:
             return not is_exclusive
-        return (number > limit) is (part.kind is PartKind.MINIMUM)
+        is_above: bool = number > limit
+        return is_above is (part.kind is PartKind.MINIMUM)
 
     def multiple(self, part: Part, value: _Value, _: int) -> bool:
-        return (_exact(value) / part.value).denominator == 1
+        step: Fraction = part.value
+        return (_exact(value) / step).denominator == 1
 
     def prefix(self, part: Part, value: _Value, depth: int) -> bool:
         return part.value >= len(value) or self.is_valid(part.shapes[0], value[part.value], depth)
@@ -116,7 +122,9 @@ class Evaluator:
 
     def matched(self, part: Part, value: _Value, depth: int) -> bool:
         return all(
-            self.is_valid(part.shapes[0], item, depth) for name, item in value.items() if self.is_match(part.value, name)
+            self.is_valid(part.shapes[0], item, depth)
+            for name, item in value.items()
+            if self.is_match(part.value, name)
         )
 
     def additional(self, part: Part, value: _Value, depth: int) -> bool:
@@ -186,7 +194,7 @@ class Evaluator:
         return done
 
 
-def _exact(value: _Value) -> Any:  # noqa: ANN401 - a Fraction
+def _exact(value: _Value) -> Fraction:
     number = fraction(value)
     if number is None:
         raise Unsure

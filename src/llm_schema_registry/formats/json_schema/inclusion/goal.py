@@ -54,12 +54,25 @@ Asking = Generator[Goal, Answer, Result]
 class Case:
     """One way in which a goal may be reached by values of one type.
 
-    `parts` hold all that must be satisfied, by id, and `held` those ids and the ids of whole shapes; `pending` those of them that leave a choice; `negative` the shapes
-    that must not be satisfied, `refused` the ids of those that are taken into account; `denials` single parts that
-    must not be satisfied. Cases share `parts` until they differ.
+    `parts` hold all that must be satisfied, by id, and `held` those ids and the ids of whole shapes; `pending` are
+    those of them that leave a choice; `negative` are the shapes that must not be satisfied, `refused` the ids of those
+    that are taken into account; `denials` are single parts that must not be satisfied. `label` are the ids of the parts
+    that are denied, so that one value is found for each way to fail. Cases share `parts` until they differ.
     """
 
-    __slots__ = ("atom", "cache", "denials", "held", "is_dead", "is_sifted", "negative", "parts", "pending", "refused")
+    __slots__ = (
+        "atom",
+        "cache",
+        "denials",
+        "held",
+        "is_dead",
+        "is_sifted",
+        "label",
+        "negative",
+        "parts",
+        "pending",
+        "refused",
+    )
 
     def __init__(self, atom: Atom) -> None:
         self.atom = atom
@@ -69,6 +82,7 @@ class Case:
         self.pending: list[Part] = []
         self.negative: list[Shape] = []
         self.denials: tuple[Part, ...] = ()
+        self.label: frozenset[int] = frozenset()
         self.is_dead = False
         self.is_sifted = False
         self.cache: dict[str, Any] = {}
@@ -110,6 +124,7 @@ class Case:
         case.pending = [part for part in self.pending if part is not choice.settled]
         case.negative = [*self.negative, *choice.negative]
         case.denials = self.denials if choice.denied is None else (*self.denials, choice.denied)
+        case.label = self.label if choice.source is None else self.label | {choice.source}
         case.is_dead = self.is_dead
         case.is_sifted = self.is_sifted and not choice.negative and not choice.shapes
         if choice.shapes or choice.parts:
@@ -123,18 +138,20 @@ class Case:
 
 
 class Choice(NamedTuple):
-    """What is added to a case by one of several ways to satisfy or to deny something."""
+    """What is added to a case by one of several ways to satisfy or to deny something.
+
+    `settled` is the pending part that it satisfies, `source` the id of the part that it denies.
+    """
 
     shapes: tuple[Shape, ...] = ()
     negative: tuple[Shape, ...] = ()
     parts: tuple[Part, ...] = ()
     denied: Part | None = None
     settled: Part | None = None
+    source: int | None = None
 
 
-CHOICES = frozenset(
-    {PartKind.ANY, PartKind.ONE, PartKind.IF, PartKind.DEPENDENT_REQUIRED, PartKind.DEPENDENT_SCHEMA}
-)
+CHOICES = frozenset({PartKind.ANY, PartKind.ONE, PartKind.IF, PartKind.DEPENDENT_REQUIRED, PartKind.DEPENDENT_SCHEMA})
 
 
 class Tools(Protocol):

@@ -5,10 +5,12 @@ Refuses to guess: what is not proved is reported, as refused with a witness or a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from llm_schema_registry.errors import TooComplex
 from llm_schema_registry.formats.base import Budget
 from llm_schema_registry.formats.json_schema.drafts import Draft
-from llm_schema_registry.formats.json_schema.inclusion.goal import MAX_VALUES, Answer, Goal, Json
+from llm_schema_registry.formats.json_schema.inclusion.goal import Answer, Goal, Json
 from llm_schema_registry.formats.json_schema.inclusion.parts import Meanings
 from llm_schema_registry.formats.json_schema.inclusion.search import Search
 from llm_schema_registry.formats.json_schema.inclusion.shapes import Shapes
@@ -21,7 +23,6 @@ REFUSED = "DOCUMENT_REFUSED"
 UNDECIDED = "DOCUMENT_UNDECIDED"
 
 _MAX_GAPS = 5
-_STEPS_TO_VALIDATE = 100
 
 
 def hazards(reader: Resources, writer: Resources, budget: Budget) -> list[Difference]:
@@ -40,36 +41,33 @@ def hazards(reader: Resources, writer: Resources, budget: Budget) -> list[Differ
     try:
         answer = search.run(Goal((written,), (read,)))
     except TooComplex:
-        found = _witnesses(search.found, *sides, None)
+        found = _witnesses(search.found, *sides)
         if not found:
             raise
         return found
     if answer.is_empty:
         return []
-    return _witnesses(answer.values, *sides, budget) or _undecided(answer)
+    return _witnesses(answer.values, *sides) or _undecided(answer)
 
 
 def _is_same(reader: Resources, writer: Resources) -> bool:
-    return (
-        reader.draft is writer.draft
-        and reader.references == writer.references
-        and reader.text == writer.text
-    )
+    return reader.draft is writer.draft and reader.references == writer.references and reader.text == writer.text
 
 
-def _witnesses(values: tuple[Json, ...] | list[Json], reader: Side, writer: Side, budget: Budget | None) -> list[Difference]:
-    found: dict[str, Difference] = {}
-    for value in values[:MAX_VALUES]:
+def _witnesses(values: Iterable[Json], reader: Side, writer: Side) -> list[Difference]:
+    """One document for each place of the reader; what fails in one way only goes first."""
+    refused = []
+    for value in values:
         text = as_text(value)
-        if text is None or reader.validator is None or writer.validator is None:
-            continue
-        if budget is not None:
-            budget.spend(_STEPS_TO_VALIDATE)
-        refusal = reader.refusal(value)
-        if refusal is None or writer.refusal(value) is not None:
-            continue
-        path = f"{refusal.document}#" + "".join(f"/{pointer_token(token)}" for token in refusal.tokens)
-        found.setdefault(path, Difference(REFUSED, path, refusal.message, text, refusal.message))
+        if text is not None and writer.takes(value) and (refusals := reader.refusals(value)):
+            refused.append((text, refusals))
+    found: dict[str, Difference] = {}
+    for text, refusals in sorted(refused, key=lambda each: len(each[1])):
+        for refusal in refusals:
+            path = f"{refusal.document}#" + "".join(f"/{pointer_token(token)}" for token in refusal.tokens)
+            if path not in found:
+                found[path] = Difference(REFUSED, path, refusal.message, text, refusal.message)
+                break
     return list(found.values())
 
 

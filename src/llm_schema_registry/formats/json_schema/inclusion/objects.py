@@ -9,7 +9,16 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from llm_schema_registry.formats.json_schema.inclusion.evaluate import Unsure
-from llm_schema_registry.formats.json_schema.inclusion.goal import EMPTY, MAX_VALUES, Answer, Asking, Case, Goal, Json, Tools
+from llm_schema_registry.formats.json_schema.inclusion.goal import (
+    EMPTY,
+    MAX_VALUES,
+    Answer,
+    Asking,
+    Case,
+    Goal,
+    Json,
+    Tools,
+)
 from llm_schema_registry.formats.json_schema.inclusion.parts import NOWHERE, STRING, Part, PartKind, Shape
 
 _MAX_SIZE = 1_000
@@ -154,19 +163,18 @@ class _Finder:
         return [value for value in values if self._is_right(value)]
 
     def _is_right(self, value: Json) -> bool:
-        holds = self._tools.evaluator.holds
         for part in self._case.parts.values():
-            if part.kind in _CHECKED and not self._is_unsure_or(holds, part, value, expected=True):
+            if part.kind in _CHECKED and not self._is_unsure_or(part, value, expected=True):
                 return False
         return all(
-            self._is_unsure_or(holds, part, value, expected=False)
+            self._is_unsure_or(part, value, expected=False)
             for part in self._case.denials
             if part.kind in _CHECKED_DENIALS
         )
 
-    def _is_unsure_or(self, holds, part: Part, value: Json, *, expected: bool) -> bool:  # type: ignore[no-untyped-def]
+    def _is_unsure_or(self, part: Part, value: Json, *, expected: bool) -> bool:
         try:
-            return holds(part, value) is expected
+            return self._tools.evaluator.holds(part, value) is expected
         except Unsure:
             return True
 
@@ -207,10 +215,7 @@ class _Finder:
                     built[name] = answer.values[0]
                     break
             else:
-                fresh = yield from self._fresh_by_pattern(built)
-                if fresh is None:
-                    raise _Gap
-                built.update(fresh)
+                built.update((yield from self._fresh_by_pattern(built)))
         return True
 
     def _has_others(self) -> Asking[bool]:
@@ -220,14 +225,15 @@ class _Finder:
                 return True
         return False
 
-    def _fresh_by_pattern(self, built: dict[str, Json]) -> Asking[dict[str, Json] | None]:
+    def _fresh_by_pattern(self, built: dict[str, Json]) -> Asking[dict[str, Json]]:
+        """One more property whose name matches a pattern. Raises _Gap."""
         for pattern in self._facts.patterns:
             fresh = yield from self._fresh((pattern,), (), built)
             for name in fresh.values:
                 answer = yield Goal(tuple(self._applying(name)))
                 if answer.values:
                     return {name: answer.values[0]}
-        return None
+        raise _Gap
 
     def _first(self, answer: Answer) -> Json:
         if not answer.values:
@@ -328,8 +334,7 @@ class _Finder:
             # Every such name matches that pattern, whatever else it matches.
             yield known[0], surely
             return
-        for pattern, shapes in facts.patterns.items():
-            yield pattern, shapes
+        yield from facts.patterns.items()
         yield None, [shape for _, _, shape in facts.additional]
 
     def _fresh_pick(

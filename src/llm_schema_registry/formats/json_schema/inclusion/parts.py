@@ -133,11 +133,11 @@ NOWHERE = Where("")
 
 
 class Reach(NamedTuple):
-    """What keywords evaluate: properties by name and pattern, or the first `count` items; or everything."""
+    """What keywords evaluate: properties by name and pattern, or the first `length` items; or everything."""
 
     names: frozenset[str] = frozenset()
     patterns: tuple[str, ...] = ()
-    count: int = 0
+    length: int = 0
     is_everything: bool = False
 
 
@@ -265,7 +265,9 @@ class Meanings:
             fresh = []
             for shape in shapes:
                 spend(1 + len(shape.parts))
-                parts = [(part.kind, part.is_certain, _signature(part), *(c.id for c in part.shapes)) for part in shape.parts]
+                parts = [
+                    (part.kind, part.is_certain, _signature(part), *(c.id for c in part.shapes)) for part in shape.parts
+                ]
                 fresh.append(frozenset({self._id(("circle", frozenset(parts)))}))
             for shape, meaning in zip(shapes, fresh, strict=True):
                 shape.id = meaning

@@ -9,6 +9,26 @@ from collections.abc import Container, Iterable
 
 from llm_schema_registry.formats.json_schema.inclusion.parts import Part, PartKind, Reach
 
+EVALUATING = frozenset(
+    {
+        PartKind.ADDITIONAL,
+        PartKind.ALL,
+        PartKind.ANY,
+        PartKind.CONTAINS,
+        PartKind.DEPENDENT_SCHEMA,
+        PartKind.IF,
+        PartKind.ONE,
+        PartKind.OPAQUE,
+        PartKind.PATTERN_PROPERTY,
+        PartKind.PREFIX,
+        PartKind.PROPERTY,
+        PartKind.REST,
+        PartKind.UNEVALUATED_ITEMS,
+        PartKind.UNEVALUATED_PROPERTIES,
+    }
+)
+"""Parts that may evaluate properties or items."""
+
 _SOMETIMES = frozenset({PartKind.ANY, PartKind.ONE, PartKind.IF, PartKind.DEPENDENT_SCHEMA})
 _REST_OF_OBJECT = frozenset({PartKind.ADDITIONAL, PartKind.UNEVALUATED_PROPERTIES})
 _REST_OF_ARRAY = frozenset({PartKind.REST, PartKind.UNEVALUATED_ITEMS})

@@ -120,9 +120,7 @@ def _candidates(case: Case) -> Iterator[Fraction | None]:
         step = Fraction(lcm(step.numerator, other.numerator), gcd(step.denominator, other.denominator))
     # Whatever the denials exclude repeats with the least common multiple of all steps.
     denied = [part.value for part in case.denials if part.kind is PartKind.MULTIPLE_OF]
-    if any((step / other).denominator == 1 for other in denied) or (
-        case.atom is FRACTION and step.denominator == 1
-    ):
+    if any((step / other).denominator == 1 for other in denied) or (case.atom is FRACTION and step.denominator == 1):
         yield None
         return
     yield from _multiples(step, low, high)
@@ -264,6 +262,4 @@ def _is_wanted(tools: Tools, case: Case, text: str, parts: object) -> bool:
         return True
 
 
-_TEXTUAL = frozenset(
-    {PartKind.VALUES, PartKind.MIN_LENGTH, PartKind.MAX_LENGTH, PartKind.PATTERN, PartKind.FORMAT}
-)
+_TEXTUAL = frozenset({PartKind.VALUES, PartKind.MIN_LENGTH, PartKind.MAX_LENGTH, PartKind.PATTERN, PartKind.FORMAT})

@@ -3,9 +3,9 @@
 Refuses to build values of a type (`scalars`, `arrays`, `objects`) and to have the last word on what it found
 (`witness`). Goals wait on a list of their own instead of the interpreter's stack.
 
-A case that a goal leads to is first solved without its choices (anyOf, if, dependencies): if even that has no value, the
-case is closed. Otherwise it branches on a choice that the value found does not satisfy. A goal that is met again inside
-itself counts as empty: a value is finite, so if there is one, there is one that does not need itself.
+A case that a goal leads to is first solved without its choices (anyOf, if, dependencies): if even that has no value,
+the case is closed. Otherwise it branches on a choice that the value found does not satisfy. A goal that is met again
+inside itself counts as empty: a value is finite, so if there is one, there is one that does not need itself.
 """
 
 from __future__ import annotations
@@ -152,12 +152,13 @@ class Search:
         values: list[Json] = [] if self._has_begun else self.found
         self._has_begun = True
         gaps: list[Where] = []
+        labels: set[frozenset[int]] = set()
         limit = MAX_VALUES if goal.negative else 1
         for atom in self._atoms:
             case = Case(atom)
             case.add(goal.positive)
             case.negative.extend(goal.negative)
-            yield from self._explore(case, values, gaps, limit)
+            yield from self._explore(case, values, gaps, labels)
             if len(values) >= limit:
                 break
         return Answer(tuple(values), tuple(gaps))
@@ -178,7 +179,8 @@ class Search:
                     values.append(value)
         return Answer(tuple(values), tuple(gaps))
 
-    def _explore(self, case: Case, values: list[Json], gaps: list[Where], limit: int) -> Asking[None]:
+    def _explore(self, case: Case, values: list[Json], gaps: list[Where], labels: set[frozenset[int]]) -> Asking[None]:
+        limit = MAX_VALUES if case.negative else 1
         waiting = [case]
         count = 0
         while waiting and len(values) < limit:
@@ -205,10 +207,13 @@ class Search:
                 case.refused |= {chosen.id}
                 waiting.extend(self._branches(case, choices))
                 continue
+            if case.label in labels:
+                # Another value that fails in the same way tells nothing new.
+                continue
             answer = yield from self._find(case)
             if answer.is_empty:
                 continue
-            failing = self._keep(case, answer, values, limit)
+            failing = self._keep(case, answer, values, labels)
             if failing is not None:
                 waiting.extend(self._branches(case, self.choices.to_satisfy(failing)))
             elif not answer.values or answer.gaps:
@@ -259,9 +264,7 @@ class Search:
         case.parts, case.held, case.cache, case.pending = changed.parts, changed.held, changed.cache, changed.pending
         case.negative, case.denials, case.is_dead = changed.negative, changed.denials, changed.is_dead
 
-    def _sift(
-        self, case: Case, ways: list[tuple[Shape, list[Choice]]]
-    ) -> Asking[list[tuple[Shape, list[Choice]]]]:
+    def _sift(self, case: Case, ways: list[tuple[Shape, list[Choice]]]) -> Asking[list[tuple[Shape, list[Choice]]]]:
         """Drop denied shapes that hold none of the case's values; close the case if one holds all of them."""
         whole = Shape(case.parts.values())
         whole.id = frozenset(case.parts)
@@ -269,7 +272,9 @@ class Search:
         kept = []
         for shape, choices in ways:
             self.spend(5)
-            if (case.atom is OBJECT and are_disjoint(whole, shape)) or (yield Goal((typed, whole, shape), is_inside=False)).is_empty:
+            if (case.atom is OBJECT and are_disjoint(whole, shape)) or (
+                yield Goal((typed, whole, shape), is_inside=False)
+            ).is_empty:
                 case.negative.remove(shape)
                 continue
             if (yield Goal((typed, whole), (shape,), is_inside=False)).is_empty:
@@ -282,7 +287,9 @@ class Search:
     def _find(self, case: Case) -> Asking[Answer]:
         listed = case.of(PartKind.VALUES)
         if listed:
-            candidates = [v for value in listed[0].value.values() for v in (as_whole(value) if self.has_whole else (value,))]
+            candidates = [
+                v for value in listed[0].value.values() for v in (as_whole(value) if self.has_whole else (value,))
+            ]
             return self._filtered(case, candidates)
         if case.atom in NUMBERS:
             return find_number(self, case)
@@ -310,7 +317,7 @@ class Search:
                 found.append(value)
         return Answer(tuple(found))
 
-    def _keep(self, case: Case, answer: Answer, values: list[Json], limit: int) -> Part | None:
+    def _keep(self, case: Case, answer: Answer, values: list[Json], labels: set[frozenset[int]]) -> Part | None:
         """Keep the values that also satisfy what was left out; if none does, return a choice to branch on."""
         failing: Part | None = None
         is_any_kept = False
@@ -318,7 +325,8 @@ class Search:
             part = self._failing(case, value)
             if part is None:
                 is_any_kept = True
-                if len(values) < limit:
+                labels.add(case.label)
+                if len(values) < MAX_VALUES:
                     values.append(value)
             elif failing is None:
                 failing = part

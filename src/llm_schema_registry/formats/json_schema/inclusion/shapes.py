@@ -22,13 +22,12 @@ from llm_schema_registry.formats.json_schema.inclusion.parts import (
     Meanings,
     Part,
     PartKind,
-    Reach,
     Shape,
     Where,
     fraction,
     value_key,
 )
-from llm_schema_registry.formats.json_schema.inclusion.reach import reach_of
+from llm_schema_registry.formats.json_schema.inclusion.reach import EVALUATING, reach_of
 from llm_schema_registry.formats.json_schema.references import Place, Resources
 
 _MODERN_ONLY = {"dependentRequired", "dependentSchemas", "unevaluatedProperties", "unevaluatedItems", "$recursiveRef"}
@@ -182,7 +181,11 @@ class Shapes:
 
     def reference(self, schema: dict[str, Any], keyword: str, base: str, where: Where) -> Iterator[Part]:
         text = schema[keyword]
-        place = self._resources.find(text, base) if self._is_static(keyword, text) else None
+        if not self._is_static(keyword, text):
+            # The same text may lead elsewhere on the other side.
+            yield Part(PartKind.OPAQUE, object(), where=where)
+            return
+        place = self._resources.find(text, base)
         if place is None:
             yield self._opaque(f"{keyword} {text}", where)
         else:
@@ -208,9 +211,7 @@ class Shapes:
 
     def condition(self, schema: dict[str, Any], keyword: str, base: str, where: Where) -> Iterator[Part]:
         above = where.parent or where
-        members = [
-            self._inner(schema.get(word, True), base, above.below(word)) for word in ("if", "then", "else")
-        ]
+        members = [self._inner(schema.get(word, True), base, above.below(word)) for word in ("if", "then", "else")]
         yield Part(PartKind.IF, shapes=tuple(members), where=where)
 
     def count(self, schema: dict[str, Any], keyword: str, _: str, where: Where) -> Iterator[Part]:
@@ -303,7 +304,9 @@ class Shapes:
     def unevaluated(self, schema: dict[str, Any], keyword: str, base: str, where: Where) -> Iterator[Part]:
         kind = PartKind.UNEVALUATED_ITEMS if keyword == "unevaluatedItems" else PartKind.UNEVALUATED_PROPERTIES
         # What the parts beside it evaluate is known when all shapes are.
-        self._unevaluated.append((self._shapes.get(id(schema), self._true), kind, self._inner(schema[keyword], base, where), where))
+        self._unevaluated.append(
+            (self._shapes.get(id(schema), self._true), kind, self._inner(schema[keyword], base, where), where)
+        )
         return iter(())
 
     def _closing(
@@ -316,11 +319,11 @@ class Shapes:
         if surely.is_everything:
             return
         if surely != perhaps:
-            beside = Shape(own)
+            beside = Shape(part for part in own if part.kind in EVALUATING)
             self._besides.append(beside)
             yield Part(kind, (surely, perhaps), (inner, beside), where)
         elif is_items:
-            yield Part(PartKind.REST, surely.count, (inner,), where)
+            yield Part(PartKind.REST, surely.length, (inner,), where)
         else:
             yield Part(PartKind.ADDITIONAL, (surely.names, surely.patterns), (inner,), where)
 

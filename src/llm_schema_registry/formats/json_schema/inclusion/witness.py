@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cached_property
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -22,7 +23,9 @@ MAX_DEPTH = 220
 
 _NUMBERS = {Draft.D4: 4, Draft.D6: 6, Draft.D7: 7, Draft.D2019: 19, Draft.D2020: 20}
 _NAMING = frozenset({"$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary"})
+_PREFIX = "urn:reference:"
 _MAX_OUTCOME = 300
+_MAX_FAULTS = 10
 
 
 class Refusal(NamedTuple):
@@ -52,23 +55,25 @@ class Side:
             return None
         documents = [resources.root.schema, *(resources.document(name).schema for name in resources.names)]
         root, *others = [self._rewritten(document) for document in documents]
-        listed = [(f"urn:reference:{index}", other) for index, other in enumerate(others, 1)]
+        listed = [(f"{_PREFIX}{index}", other) for index, other in enumerate(others, 1)]
         draft = resources.draft
-        registry = jsonschema_rs.Registry([("urn:reference:0", root), *listed], draft=_NUMBERS[draft])
-        return VALIDATORS[draft](root, registry=registry, base_uri="urn:reference:0", offline=True)
+        registry = jsonschema_rs.Registry([(f"{_PREFIX}0", root), *listed], draft=_NUMBERS[draft])
+        return VALIDATORS[draft](root, registry=registry, base_uri=f"{_PREFIX}0", offline=True)
 
-    def refusal(self, value: Any) -> Refusal | None:  # noqa: ANN401 - any JSON value
-        """Return the first fault of a document; None if it is valid."""
-        assert self.validator is not None  # noqa: S101 - the caller looked
-        error = next(iter(self.validator.iter_errors(value)), None)
-        if error is None:
-            return None
+    def takes(self, value: Any) -> bool:  # noqa: ANN401 - any JSON value
+        """Whether a document is valid; false where there is no validator."""
+        return self.validator is not None and self.validator.is_valid(value)
+
+    def refusals(self, value: Any) -> list[Refusal]:  # noqa: ANN401 - any JSON value
+        """Return the first faults of a document; none if it is valid, or where there is no validator."""
+        errors = self.validator.iter_errors(value) if self.validator is not None else ()
+        return [self._refusal(error) for error in islice(errors, _MAX_FAULTS)]
+
+    def _refusal(self, error: jsonschema_rs.ValidationError) -> Refusal:
         message = error.message if len(error.message) <= _MAX_OUTCOME else error.message[:_MAX_OUTCOME] + "..."
-        index = 0
         location = error.absolute_keyword_location or ""
-        if location.startswith("urn:reference:"):
-            index = int(location.removeprefix("urn:reference:").partition("#")[0])
-        name = self._resources.names[index - 1] if index else ""
+        number = location.removeprefix(_PREFIX).partition("#")[0]
+        name = self._resources.names[int(number) - 1] if location.startswith(_PREFIX) and int(number) else ""
         return Refusal(message, name, tuple(map(str, error.schema_path)))
 
     def _rewritten(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -108,7 +113,7 @@ class Side:
         if isinstance(target.schema, bool):
             return {"allOf": [{} if target.schema else {"not": {}}]}
         index, path = self._resources.pointers[id(target.schema)]
-        return {"$ref": f"urn:reference:{index}#{_encode(path)}"}
+        return {"$ref": f"{_PREFIX}{index}#{_encode(path)}"}
 
 
 def as_text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
