@@ -79,7 +79,7 @@ _UNKNOWN = {
     Draft.D2020: {"additionalItems"},
 }
 _TOLERATED_EXAMPLES = 20
-_VALIDATORS = {
+VALIDATORS = {
     Draft.D4: jsonschema_rs.Draft4Validator,
     Draft.D6: jsonschema_rs.Draft6Validator,
     Draft.D7: jsonschema_rs.Draft7Validator,
@@ -149,7 +149,7 @@ def pointer(path: list[str | int]) -> str:
 def _metaschema(draft: Draft) -> jsonschema_rs.Validator:
     # Names of references may be any string, so that `$ref` and ids are not held against the grammar of URIs.
     formats = dict.fromkeys(("uri", "uri-reference"), _accept)
-    return _VALIDATORS[draft]({"$ref": draft.value}, offline=True, validate_formats=True, formats=formats)
+    return VALIDATORS[draft]({"$ref": draft.value}, offline=True, validate_formats=True, formats=formats)
 
 
 def _without_scheme(address: str) -> str:

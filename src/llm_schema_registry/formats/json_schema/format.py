@@ -10,10 +10,13 @@ from typing import cast
 
 from llm_schema_registry.formats.base import Budget, Parsed, ResolvedReference, sentence
 from llm_schema_registry.formats.json_schema.diff import diff
+from llm_schema_registry.formats.json_schema.explain import explain
+from llm_schema_registry.formats.json_schema.inclusion import hazards
 from llm_schema_registry.formats.json_schema.kinds import KINDS
 from llm_schema_registry.formats.json_schema.parse import MEDIA_TYPE, JsonSchema, parse
 from llm_schema_registry.formats.json_schema.table import to_logical
 from llm_schema_registry.formats.logical_type import LogicalType
+from llm_schema_registry.formats.places import locate_json
 from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, Place
 
 
@@ -34,18 +37,15 @@ class JsonSchemaFormat:
 
     def hazards(self, reader: Parsed, writer: Parsed, budget: Budget) -> Sequence[Difference]:
         """Return the ways in which a document of `writer` fails under `reader`."""
-        return ()
+        return hazards(cast("JsonSchema", reader).resources, cast("JsonSchema", writer).resources, budget)
 
     def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
-        """Say where a difference stands."""
-        kind = KINDS[difference.kind]
-        return Detail(
-            difference.path, difference.path, "", "", sentence(kind, difference, "reader", "writer"), kind.remedy
-        )
+        """Say where a difference stands, as JSON Pointers, and how to mend it."""
+        return explain(difference, cast("JsonSchema", reader).resources, cast("JsonSchema", writer).resources)
 
     def locate(self, text: str, paths: Collection[str]) -> Mapping[str, Place]:
         """Find the places of JSON Pointers in a text."""
-        return {}
+        return locate_json(text, paths)
 
     def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
         """Return the one-line pseudo-object of compatibility-rules 1.8; its last quote is a single one there."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from llm_schema_registry.formats.base import NATIVE, NEVER, Kind
+from llm_schema_registry.formats.base import NATIVE, NEVER, SOUND_ONLY, Kind
 from llm_schema_registry.model import CompatibilityPolicy
 
 # What LENIENT allows beyond STRICT (rules 1.4).
@@ -265,8 +265,23 @@ def _combined() -> Iterator[Kind]:
     yield _row("NOT_TYPE_NARROWED", "excludes no more than the {writer} schema under not")
 
 
+def _inclusion() -> Iterator[Kind]:
+    yield Kind(
+        "DOCUMENT_REFUSED",
+        SOUND_ONLY,
+        "The {reader} schema refuses a document that the {writer} schema takes, at path '{path}' ({info})",
+        "Take at least the documents that were valid before.",
+    )
+    yield Kind(
+        "DOCUMENT_UNDECIDED",
+        SOUND_ONLY,
+        "The {reader} schema may refuse documents that the {writer} schema takes: neither was shown, at path '{path}'",
+        "Leave that part as it was, or write it with simpler keywords.",
+    )
+
+
 def _table() -> Mapping[str, Kind]:
-    rows = [*_generic(), *_scalar(), *_object(), *_array(), *_combined()]
+    rows = [*_generic(), *_scalar(), *_object(), *_array(), *_combined(), *_inclusion()]
     return MappingProxyType({row.id: row for row in rows})
 
 

@@ -5,7 +5,8 @@ Refuses the network and the file system: what is not registered does not exist.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urljoin
 
@@ -21,6 +22,7 @@ from llm_schema_registry.formats.json_schema.drafts import (
     is_metaschema,
     pointer,
 )
+from llm_schema_registry.formats.places import pointer_token
 
 _ANCHORS = ("$anchor", "$dynamicAnchor")
 _LISTED_NAMES = 20
@@ -60,6 +62,8 @@ class Resources:
         self._by_address: dict[str, Place] = {}
         self._by_name: dict[str, Place] = {}
         self._anchors: dict[tuple[str, str], Place] = {}
+        # Names that a reference may find anew in each schema it is reached from; `$recursiveAnchor` has none.
+        self.dynamic_anchors: list[str] = []
         self._bases: dict[int, str] = {}
         self._names: dict[int, str] = {}
         self._pending: list[tuple[str, str, _Origin]] = []
@@ -73,6 +77,35 @@ class Resources:
                 self._names[id(place.schema)] = reference.name
         self._check()
         self._pending.clear()
+
+    @cached_property
+    def text(self) -> str:
+        """The root document as text, numbers as their author wrote them."""
+        return write_json(self.root.schema)
+
+    @cached_property
+    def pointers(self) -> Mapping[int, tuple[int, str]]:
+        """Where each object stands, by identity: the number of its document (0 is the root) and a pointer."""
+        found: dict[int, tuple[int, str]] = {}
+        for number, document in enumerate([self.root.schema, *(place.schema for place in self._by_name.values())]):
+            stack: list[tuple[Any, str]] = [(document, "")]
+            while stack:
+                value, pointer = stack.pop()
+                if isinstance(value, dict):
+                    found.setdefault(id(value), (number, pointer))
+                    stack.extend((item, f"{pointer}/{pointer_token(name)}") for name, item in value.items())
+                elif isinstance(value, list):
+                    stack.extend((item, f"{pointer}/{index}") for index, item in enumerate(value))
+        return found
+
+    @property
+    def is_static(self) -> bool:
+        """Whether every reference leads to one schema, whatever way it is reached by."""
+        return len(set(self.dynamic_anchors)) == len(self.dynamic_anchors)
+
+    def is_schema(self, value: object) -> bool:
+        """Whether a part of a document is a schema object, as far as references and keywords tell."""
+        return id(value) in self._bases
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -198,6 +231,10 @@ class Resources:
             anchor = schema.get(keyword)
             if isinstance(anchor, str):
                 self._anchors.setdefault((base, anchor), Place(schema, base))
+            if keyword == "$dynamicAnchor" and isinstance(anchor, str):
+                self.dynamic_anchors.append(anchor)
+        if schema.get("$recursiveAnchor") is True and self.draft is Draft.D2019:
+            self.dynamic_anchors.append("")
         for keyword in ("$ref", "$dynamicRef") if self.draft.is_modern else ("$ref",):
             if keyword in schema:
                 reference = schema[keyword]

@@ -1,0 +1,143 @@
+"""The real validators of both sides: only they say that a document is a witness.
+
+Refuses to look for candidates. What is compiled is the user's schema with every reference made a plain one, so that
+names of references may be any string and nothing is ever fetched.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cached_property
+from itertools import islice
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import jsonschema_rs
+
+from llm_schema_registry.formats.json_schema.document import ExactNumber, write_json
+from llm_schema_registry.formats.json_schema.drafts import VALIDATORS, Draft
+from llm_schema_registry.formats.json_schema.references import Place, Resources
+
+MAX_DEPTH = 220
+"""Levels of a document that validators are given."""
+
+_NUMBERS = {Draft.D4: 4, Draft.D6: 6, Draft.D7: 7, Draft.D2019: 19, Draft.D2020: 20}
+_NAMING = frozenset({"$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary"})
+_PREFIX = "urn:reference:"
+_MAX_OUTCOME = 300
+_MAX_FAULTS = 10
+
+
+class Refusal(NamedTuple):
+    """What a validator says of a document: its words, and the tokens that lead to the keyword.
+
+    `document` is the name of the reference that holds the keyword; empty for the schema itself.
+    """
+
+    message: str
+    document: str
+    tokens: tuple[str, ...]
+
+
+class Side:
+    """One side's validator, compiled when it is first needed."""
+
+    def __init__(self, resources: Resources, *, keeps_uncertain: bool) -> None:
+        """Take a side; what only some validators assert is left out unless it is kept."""
+        self._resources = resources
+        self._keeps_uncertain = keeps_uncertain
+
+    @cached_property
+    def validator(self) -> jsonschema_rs.Validator | None:
+        """The validator; None where references depend on the way they are reached."""
+        resources = self._resources
+        if not resources.is_static:
+            return None
+        documents = [resources.root.schema, *(resources.document(name).schema for name in resources.names)]
+        root, *others = [self._rewritten(document) for document in documents]
+        listed = [(f"{_PREFIX}{index}", other) for index, other in enumerate(others, 1)]
+        draft = resources.draft
+        registry = jsonschema_rs.Registry([(f"{_PREFIX}0", root), *listed], draft=_NUMBERS[draft])
+        return VALIDATORS[draft](root, registry=registry, base_uri=f"{_PREFIX}0", offline=True)
+
+    def takes(self, value: Any) -> bool:  # noqa: ANN401 - any JSON value
+        """Whether a document is valid; false where there is no validator."""
+        return self.validator is not None and self.validator.is_valid(value)
+
+    def refusals(self, value: Any) -> list[Refusal]:  # noqa: ANN401 - any JSON value
+        """Return the first faults of a document; none if it is valid, or where there is no validator."""
+        errors = self.validator.iter_errors(value) if self.validator is not None else ()
+        return [self._refusal(error) for error in islice(errors, _MAX_FAULTS)]
+
+    def _refusal(self, error: jsonschema_rs.ValidationError) -> Refusal:
+        message = error.message if len(error.message) <= _MAX_OUTCOME else error.message[:_MAX_OUTCOME] + "..."
+        location = error.absolute_keyword_location or ""
+        number = location.removeprefix(_PREFIX).partition("#")[0]
+        name = self._resources.names[int(number) - 1] if location.startswith(_PREFIX) and int(number) else ""
+        return Refusal(message, name, tuple(map(str, error.schema_path)))
+
+    def _rewritten(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """Copy a value; depth is bounded by what `read_json` takes."""
+        if isinstance(value, Decimal):
+            return Decimal(value)
+        if isinstance(value, list):
+            return [self._rewritten(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if not self._resources.is_schema(value):
+            return {name: self._rewritten(item) for name, item in value.items()}
+        draft = self._resources.draft
+        copy = {}
+        for name, item in value.items():
+            is_unasserted = name == "dependencies" and draft.is_modern and not self._keeps_uncertain
+            if name not in _NAMING and not is_unasserted:
+                copy[name] = self._rewritten(item)
+        for keyword in ("$ref", "$dynamicRef", "$recursiveRef"):
+            if isinstance(copy.get(keyword), str):
+                self._point(copy, keyword, value)
+        return copy
+
+    def _point(self, copy: dict[str, Any], keyword: str, schema: dict[str, Any]) -> None:
+        base = self._resources.base_of(schema, self._resources.root.base)
+        target = self._resources.find(copy[keyword], base)
+        if target is None:
+            return
+        del copy[keyword]
+        reference = self._reference(target)
+        if keyword == "$ref":
+            copy.update(reference)
+        else:
+            copy["allOf"] = [*copy.get("allOf", ()), reference]
+
+    def _reference(self, target: Place) -> dict[str, Any]:
+        if isinstance(target.schema, bool):
+            return {"allOf": [{} if target.schema else {"not": {}}]}
+        index, path = self._resources.pointers[id(target.schema)]
+        return {"$ref": f"{_PREFIX}{index}#{_encode(path)}"}
+
+
+def as_text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    """Write a document down; None if it is nested too deeply to be used."""
+    exact = _exact(value, 0)
+    return None if exact is _TOO_DEEP else write_json(exact)
+
+
+_TOO_DEEP = object()
+
+
+def _exact(value: Any, depth: int) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, Decimal):
+        return ExactNumber(str(value))
+    if not isinstance(value, dict | list):
+        return value
+    if depth >= MAX_DEPTH:
+        return _TOO_DEEP
+    members = list(value.values()) if isinstance(value, dict) else value
+    copies = [_exact(item, depth + 1) for item in members]
+    if any(copy is _TOO_DEEP for copy in copies):
+        return _TOO_DEEP
+    return dict(zip(value, copies, strict=True)) if isinstance(value, dict) else copies
+
+
+def _encode(path: str) -> str:
+    return quote(path, safe="/~")
