@@ -5,7 +5,7 @@ Refuses to advise one that hides a harm: SOUND is named only where no data is at
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -22,14 +22,24 @@ _ONE_WAY = {
 
 
 def with_allowances(
-    findings: Sequence[Finding], level: CompatibilityLevel, policy: CompatibilityPolicy, kinds: Mapping[str, Kind]
+    findings: Sequence[Finding],
+    level: CompatibilityLevel,
+    policy: CompatibilityPolicy,
+    kinds: Mapping[str, Kind],
+    doubtful: Collection[Direction],
 ) -> list[Finding]:
-    """Return the findings of one pair, each breaking one's remedy naming what would allow it."""
+    """Return the findings of one pair, each breaking one's remedy naming what would allow it.
+
+    In `doubtful` directions not all hazards are known, so nothing is said about data.
+    """
     broken = {finding.direction for finding in findings if finding.breaks}
     harmed = {
-        finding.direction
-        for finding in findings
-        if CompatibilityPolicy.SOUND in kinds[finding.difference.kind].breaks_under
+        *doubtful,
+        *(
+            finding.direction
+            for finding in findings
+            if CompatibilityPolicy.SOUND in kinds[finding.difference.kind].breaks_under
+        ),
     }
     result = []
     for finding in findings:

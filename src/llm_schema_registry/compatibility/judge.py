@@ -12,10 +12,11 @@ import msgspec
 
 from llm_schema_registry.compatibility.allowances import with_allowances
 from llm_schema_registry.errors import TooComplex
-from llm_schema_registry.formats.base import SOUND_ONLY, Budget, Format, Parsed, breaks
+from llm_schema_registry.formats.base import SOUND_ONLY, Budget, Format, Parsed, breaks, sentence
 from llm_schema_registry.model import (
     CompatibilityLevel,
     CompatibilityPolicy,
+    Detail,
     Difference,
     Direction,
     Finding,
@@ -69,7 +70,8 @@ class Side(msgspec.Struct, frozen=True):
 class Judge:
     """A level and a policy, ready to compare a candidate with earlier versions.
 
-    `budget_seconds` of CPU time are for each direction of a pair. A thorough judge also reports what neither breaks
+    `budget_seconds` of CPU time are for comparing in each direction of a pair, a quarter more for explaining what was
+    found. A thorough judge also reports what neither breaks
     nor harms, and where all stands in the texts; otherwise places are looked up only where something breaks.
     """
 
@@ -95,19 +97,17 @@ class Judge:
             return msgspec.structs.replace(report, is_compatible=False, messages=(message,))
         forward: Sequence[Finding] = ()
         backward: Sequence[Finding] = ()
-        is_complete = is_forward_complete = True
+        doubtful: set[Direction] = set()
         try:
             if self.level in FORWARD:
-                forward, is_forward_complete = self._findings(
-                    fmt, previous, candidate, Direction.FORWARD, previous.version
-                )
+                forward = self._findings(fmt, previous, candidate, Direction.FORWARD, doubtful)
             if self.level in BACKWARD:
-                backward, is_complete = self._findings(fmt, candidate, previous, Direction.BACKWARD, previous.version)
+                backward = self._findings(fmt, candidate, previous, Direction.BACKWARD, doubtful)
         except TooComplex as error:
             raise TooComplex(
                 str(error), msgspec.structs.replace(report, findings=tuple(forward), compared=())
             ) from None
-        findings = with_allowances((*forward, *backward), self.level, self.policy, fmt.kinds)
+        findings = with_allowances((*forward, *backward), self.level, self.policy, fmt.kinds, doubtful)
         messages = [finding.message for finding in findings if finding.breaks]
         if any(finding.breaks for finding in backward) or (messages and self.level not in BACKWARD):
             messages += [f"{{oldSchemaVersion: {previous.version}}}", f"{{oldSchema: '{_quote(previous.text)}'}}"]
@@ -116,39 +116,39 @@ class Judge:
             is_compatible=not messages,
             messages=tuple(messages),
             findings=tuple(findings),
-            are_hazards_complete=is_complete and is_forward_complete,
+            are_hazards_complete=not doubtful,
         )
 
     def _findings(
-        self, fmt: Format, reader: Side, writer: Side, direction: Direction, version: int
-    ) -> tuple[Sequence[Finding], bool]:
-        """Find what differs in one direction, and say whether all hazards were looked for."""
+        self, fmt: Format, reader: Side, writer: Side, direction: Direction, doubtful: set[Direction]
+    ) -> Sequence[Finding]:
+        """Find what differs in one direction; add that to `doubtful` unless all hazards were looked for."""
         budget = Budget(self.budget_seconds)
         native = CompatibilityPolicy.STRICT if self.policy is CompatibilityPolicy.SOUND else self.policy
         differences = list(fmt.diff(reader.parsed, writer.parsed, native, budget))
-        is_complete = True
         try:
             differences = _merge(differences, fmt.hazards(reader.parsed, writer.parsed, budget))
         except TooComplex:
             # Hazards never block: only where they are the verdict is a pair without them undecided.
             if self.policy is CompatibilityPolicy.SOUND:
                 raise
-            is_complete = False
+            doubtful.add(direction)
+        explaining = Budget(self.budget_seconds / 4)
         names = ("new", "old") if direction is Direction.BACKWARD else ("old", "new")
         found = [
             Finding(
                 difference=difference,
                 severity=severity,
                 direction=direction,
-                version=version,
-                detail=fmt.explain(difference, reader.parsed, writer.parsed),
+                version=max(reader.version, writer.version),
+                detail=_explain(fmt, difference, reader, writer, explaining),
                 message=fmt.describe(difference, *names),
             )
             for severity, difference in self._weigh(fmt, differences)
         ]
         if self.is_thorough or any(finding.breaks for finding in found):
             found = with_places(fmt, found, reader, writer)
-        return found, is_complete
+        return found
 
     def _weigh(self, fmt: Format, differences: Sequence[Difference]) -> Iterable[tuple[Severity, Difference]]:
         """Choose what to tell, in order; of too many the least severe go first, so that the verdict stays."""
@@ -201,6 +201,14 @@ def _merge(differences: list[Difference], hazards: Sequence[Difference]) -> list
                 differences[index], sample=hazard.sample, outcome=hazard.outcome
             )
     return differences
+
+
+def _explain(fmt: Format, difference: Difference, reader: Side, writer: Side, budget: Budget) -> Detail:
+    """Explain a difference; once the time for that is over, by its kind alone."""
+    if budget.seconds_left > 0:
+        return fmt.explain(difference, reader.parsed, writer.parsed)
+    kind = fmt.kinds[difference.kind]
+    return Detail(None, None, "", "", sentence(kind, difference, "reader", "writer"), kind.remedy)
 
 
 def with_places(fmt: Format, findings: Sequence[Finding], reader: Side, writer: Side) -> list[Finding]:

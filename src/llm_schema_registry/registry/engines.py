@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 _Key = tuple[str, str, tuple[ResolvedReference, ...], bool]
 
-CACHED_CHARACTERS = 16 * 1024 * 1024
-"""Bound of the cache, counted in characters of canonical text; a parsed schema takes several times that."""
+CACHED_CHARACTERS = 8 * 1024 * 1024
+"""Bound of the cache, counted in characters of canonical text; a schema that was compared takes up to forty times that."""
 
 
 def _size(parsed: Parsed) -> int:

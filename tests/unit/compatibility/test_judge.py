@@ -157,6 +157,20 @@ def test_hazards_that_take_too_long_never_block_except_where_they_are_the_verdic
         judge("a doubts", "a doubts", policy=POLICIES.SOUND, seconds=0.01)
 
 
+def test_what_is_not_known_of_data_is_not_advised() -> None:
+    (finding,) = judge("a-b doubts", "ab doubts", seconds=0.01).findings
+    assert finding.detail.remedy == "Join. compatibilityPolicy LENIENT allows it."
+
+
+def test_explaining_has_its_time_too() -> None:
+    riddle, plain = judge("a", "a riddle b", seconds=0.04).findings
+    assert (riddle.detail.writer_path, riddle.detail.before) == ("riddle", "riddle")
+    assert (plain.detail.writer_path, plain.detail.before) == (None, "")
+    assert plain.detail.explanation == "The reader schema lacks b of the writer schema"
+    assert plain.detail.remedy == "Keep it."
+    assert plain.breaks
+
+
 def test_findings_are_cut_but_not_the_verdict() -> None:
     words = [f"w{number}" for number in range(MAX_FINDINGS + 5)]
     report = judge("a", " ".join(words))

@@ -14,7 +14,7 @@ from llm_schema_registry.compatibility.logical_kinds import KINDS
 from llm_schema_registry.errors import TooComplex
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.formats.base import breaks
-from llm_schema_registry.model import CompatibilityLevel, CompatibilityPolicy, Direction, Finding
+from llm_schema_registry.model import CompatibilityLevel, CompatibilityPolicy, Direction, Finding, Place
 
 DATA = Path(__file__).parents[2] / "data" / "compat" / "logical"
 ROWS = {file.stem: [json.loads(line) for line in file.read_text().splitlines()] for file in DATA.glob("*.jsonl")}
@@ -146,14 +146,11 @@ def test_an_added_column_has_no_place_in_the_old_schema() -> None:
     assert (found.detail.before, found.detail.after) == ("", "INT NOT NULL")
 
 
-def test_places_in_the_text_are_found_for_a_thorough_judge_only() -> None:
+def test_places_in_the_text_are_found() -> None:
     new = '{"type": "object",\n "properties": {\n  "a": {"type": "string"}}}'
     old = '{"type": "object", "properties": {"a": {"type": "integer"}}}'
     (found,) = check("JSON", new, old)
-    assert found.reader_place is None
-    (found,) = check("JSON", new, old, is_thorough=True)
-    expected = FORMATS["JSON"].locate(new, {"/properties/a"})
-    assert found.reader_place == expected.get("/properties/a")
+    assert found.reader_place == FORMATS["JSON"].locate(new, {"/properties/a"})["/properties/a"] == Place(3, 3)
 
 
 def test_names_do_not_break_the_message() -> None:

@@ -6,6 +6,7 @@ another case is read as another word, which only SOUND refuses; one that it spel
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
@@ -57,7 +58,9 @@ class Words:
 
 
 class WordFormat:
-    """The format. `loops` is a word that takes all the time there is, `doubts` one whose hazards do."""
+    """The format. `loops` is a word that takes all the time there is, `doubts` one whose hazards do,
+    `riddle` one that is hard to explain.
+    """
 
     schema_type = "WORDS"
     media_types = ("text/plain",)
@@ -100,6 +103,9 @@ class WordFormat:
         return found
 
     def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
+        started = time.thread_time()
+        while difference.path == "riddle" and time.thread_time() < started + 0.02:
+            pass
         kind = KINDS[difference.kind]
         in_writer = difference.path if difference.path in writer.field_names else None
         return Detail(

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from llm_schema_registry.formats.base import Budget
 from llm_schema_registry.formats.json_schema.combined import compare_combined
 from llm_schema_registry.formats.json_schema.content import compare_arrays, compare_objects
-from llm_schema_registry.formats.json_schema.loader import Loader
 from llm_schema_registry.formats.json_schema.nodes import Node, NodeClass, value_key
 from llm_schema_registry.formats.json_schema.outcome import Outcome
 from llm_schema_registry.formats.json_schema.parse import JsonSchema
@@ -26,9 +25,7 @@ def diff(reader: JsonSchema, writer: JsonSchema, policy: CompatibilityPolicy, bu
 
     Raises TooComplex.
     """
-    original = Loader(writer.resources).root
-    update = Loader(reader.resources).root
-    return Comparison(policy, budget).run(original, update).differences()
+    return Comparison(policy, budget).run(writer.root, reader.root).differences()
 
 
 class Comparison:

@@ -14,6 +14,8 @@ from llm_schema_registry.formats.base import ResolvedReference
 from llm_schema_registry.formats.json_schema.document import read_json, write_json, write_pretty, write_sorted
 from llm_schema_registry.formats.json_schema.drafts import check_metaschema, detect_draft
 from llm_schema_registry.formats.json_schema.inline import inline_references
+from llm_schema_registry.formats.json_schema.loader import Loader
+from llm_schema_registry.formats.json_schema.nodes import Node
 from llm_schema_registry.formats.json_schema.references import Resources
 from llm_schema_registry.formats.json_schema.tags import read_tags, write_tags
 from llm_schema_registry.model import EntityTags
@@ -55,6 +57,11 @@ class JsonSchema:
     def inlined(self) -> str:
         """The canonical text with registered references put in the place of their `$ref` (see `inline`)."""
         return inline_references(self.canonical, self.resources)
+
+    @cached_property
+    def root(self) -> Node:
+        """The node of the whole document, which comparing starts from; parts are loaded as they are looked at."""
+        return Loader(self.resources).root
 
     @property
     def field_names(self) -> tuple[str, ...]:
