@@ -242,3 +242,36 @@ async def test_impact_looks_at_those_who_refer_to_the_subject(registry: Registry
     assert (dependant["subject"], dependant["outcome"]) == ("s", "incompatible")
     assert dependant["report"]["findings"][0]["kind"] == "TYPE_MISMATCH"
     assert (await check(registry, record("Item", "x:int"), subject="item"))["impact"] is None
+
+
+def message(*fields: str) -> str:
+    return 'syntax = "proto3"; message M { ' + " ".join(f"{field};" for field in fields) + " }"
+
+
+async def test_a_number_that_an_earlier_version_used_otherwise_is_remembered(registry: Registry) -> None:
+    """Though the latest version does not know it any more (compatibility-rules 5.3, P6)."""
+    for fields in (("int32 a = 1", "string b = 2"), ("int32 a = 1",)):
+        await registry.register("s", message(*fields), schemaType="PROTOBUF")
+    again = message("int32 a = 1", "int32 c = 2")
+    report = await check(registry, again, schema_type="PROTOBUF")
+    assert report["is_compatible"] is True
+    reused = {finding["kind"]: finding for finding in report["findings"]}["WIRE_NUMBER_REUSED"]
+    assert (reused["severity"], reused["reader"]["path"]) == ("hazard", "M.c")
+    sound = await check(registry, again, schema_type="PROTOBUF", compatibility_policy="SOUND")
+    assert sound["is_compatible"] is False
+    await registry.put("/config/s", {"compatibilityPolicy": "SOUND"})
+    told = await registry.refuse_registration(40901, "s", again, schemaType="PROTOBUF")
+    assert "WIRE_NUMBER_REUSED" in told
+
+
+async def test_hazards_are_never_silent(registry: Registry) -> None:
+    """Confluent's answer says fine; its Link says what may be lost."""
+    await registry.register("s", message("int64 a = 1"), schemaType="PROTOBUF")
+    response = await registry.ask(
+        "POST", "/subjects/s/versions", {"schema": message("int32 a = 1"), "schemaType": "PROTOBUF"}
+    )
+    assert response.status_code == 200
+    report = await registry.get(response.headers["link"].split(">")[0][1:])
+    assert report["is_compatible"] is True
+    assert {finding["severity"] for finding in report["findings"]} == {"hazard"}
+    assert all(finding["sample"] and finding["outcome"] for finding in report["findings"])

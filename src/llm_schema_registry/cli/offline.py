@@ -124,15 +124,14 @@ class Offline:
             report = join_reports(report, self._judge.compare(fmt, candidate, side))
             if not report.is_compatible:
                 break
+        if report.compared and others and report.is_compatible:
+            report = with_more(report, self._judge.recall(fmt, candidate, asked[0], others))
+            report = with_more(report, list(newest_of_each(self._warn(fmt, candidate, side) for side in others)))
         if self._judge.policy is CompatibilityPolicy.LOGICAL:
             report = with_more(report, check_logical(self._judge, fmt, candidate, asked))
-        if not report.is_compatible:
-            last = tail(level, validates_fields=False)
-            return msgspec.structs.replace(report, messages=(*report.messages, last))
-        if level is CompatibilityLevel.NONE:
+        if report.is_compatible:
             return report
-        warnings = newest_of_each(self._warn(fmt, candidate, side) for side in others)
-        return msgspec.structs.replace(report, findings=(*report.findings, *warnings))
+        return msgspec.structs.replace(report, messages=(*report.messages, tail(level, validates_fields=False)))
 
     def _warn(self, fmt: Format, candidate: Side, previous: Side) -> Sequence[Finding]:
         try:

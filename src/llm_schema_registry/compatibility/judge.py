@@ -119,6 +119,17 @@ class Judge:
             are_hazards_complete=not doubtful,
         )
 
+    def recall(self, fmt: Format, candidate: Side, latest: Side, earlier: Sequence[Side]) -> Sequence[Finding]:
+        """Return what a candidate takes up again from versions before the latest, which are given newest first.
+
+        Versions of another format are passed over.
+        """
+        if latest.schema_type != fmt.schema_type:
+            return ()
+        former = [side.parsed for side in earlier if side.schema_type == fmt.schema_type]
+        differences = fmt.reused(candidate.parsed, latest.parsed, former)
+        return self._tell(fmt, differences, candidate, latest, Direction.BACKWARD)
+
     def _findings(
         self, fmt: Format, reader: Side, writer: Side, direction: Direction, doubtful: set[Direction]
     ) -> Sequence[Finding]:
@@ -133,6 +144,12 @@ class Judge:
             if self.policy is CompatibilityPolicy.SOUND:
                 raise
             doubtful.add(direction)
+        return self._tell(fmt, differences, reader, writer, direction)
+
+    def _tell(
+        self, fmt: Format, differences: Sequence[Difference], reader: Side, writer: Side, direction: Direction
+    ) -> Sequence[Finding]:
+        """Weigh and explain differences."""
         explaining = Budget(self.budget_seconds / 4)
         names = ("new", "old") if direction is Direction.BACKWARD else ("old", "new")
         found = [

@@ -26,11 +26,12 @@ def join_reports(report: Report, further: Report) -> Report:
 
 
 def with_more(report: Report, findings: Sequence[Finding]) -> Report:
-    """Return a report with breaking findings of another check behind its own."""
+    """Return a report with the findings of another check behind its own."""
+    messages = [finding.message for finding in findings if finding.breaks]
     return msgspec.structs.replace(
         report,
-        is_compatible=report.is_compatible and not findings,
-        messages=(*report.messages, *(finding.message for finding in findings)),
+        is_compatible=report.is_compatible and not messages,
+        messages=(*report.messages, *messages),
         findings=(*report.findings, *findings)[:MAX_FINDINGS],
     )
 

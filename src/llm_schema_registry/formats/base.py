@@ -168,6 +168,11 @@ class Format(Protocol):
         anything that SOUND refuses, that is a proof; what cannot be proved is a difference itself. Raises TooComplex.
         """
 
+    def reused(self, candidate: Parsed, latest: Parsed, earlier: Sequence[Parsed]) -> Sequence[Difference]:
+        """Return what a candidate takes up again that versions before the latest one used for something else: harm to
+        their data, whatever level is in force. `earlier` are newest first.
+        """
+
     def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
         """Say where a difference between these two stands in their texts, what stood there, and how to mend it."""
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 _Key = tuple[str, str, tuple[ResolvedReference, ...], bool]
 
 CACHED_CHARACTERS = 8 * 1024 * 1024
-"""Bound of the cache, counted in characters of canonical text; a schema that was compared takes up to forty times that."""
+"""Bound of the cache, in characters of canonical text; a schema that was compared takes up to forty times that."""
 
 
 def _size(parsed: Parsed) -> int:

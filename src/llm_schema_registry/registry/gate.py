@@ -64,13 +64,19 @@ async def gate(
     is_transitive = level in compatibility.TRANSITIVE
     earlier = _newest_first(reader, subject, config, metadata, before)
     if latest is not None and level is not CompatibilityLevel.NONE:
+        newest = None
         async for version in earlier:
+            newest = newest or version
             report = join_reports(report, await gauge.compare(version, report))
             if not report.is_compatible or not is_transitive:
                 break
-        if report.is_compatible and not is_transitive and is_thorough:
-            warnings = [await gauge.warn(version) async for version in _first(earlier, MAX_REMEMBERED)]
-            report = msgspec.structs.replace(report, findings=(*report.findings, *newest_of_each(warnings)))
+        is_asked = is_thorough or report.policy is CompatibilityPolicy.SOUND
+        if newest is not None and report.is_compatible and not is_transitive and is_asked:
+            remembered = [version async for version in _first(earlier, MAX_REMEMBERED)]
+            report = await gauge.add_recalled(newest, remembered, report)
+            if is_thorough:
+                warnings = [await gauge.warn(version) for version in remembered]
+                report = with_more(report, list(newest_of_each(warnings)))
     if report.policy is CompatibilityPolicy.LOGICAL:
         all_of_them = _newest_first(reader, subject, config, metadata, before)
         named = all_of_them if is_transitive else _first(all_of_them, 1)
@@ -126,24 +132,35 @@ class Gauge:
             report = join_reports(until_then, error.report) if error.report else until_then
             raise TooComplex(f"Version {version.version}: {error}. {_told(report)}", report) from None
 
+    async def add_recalled(self, latest: Version, earlier: Sequence[Version], report: Report) -> Report:
+        """Add what the candidate takes up again that versions before the latest used for something else."""
+        sides = await self._sides((latest, *earlier))
+        if not sides or sides[0].version != latest.version:
+            return report
+        recall = self.judge.recall
+        return with_more(report, await self.call.engines.run(recall, self._format, self._side, sides[0], sides[1:]))
+
     async def add_logical(self, versions: Sequence[Version], report: Report) -> Report:
         """Add what forbids the candidate as a table, beside all these versions (compatibility-rules 1.5).
 
         Raises TooComplex.
         """
-        call = self.call
-        previous = []
-        for version in versions:
-            # One that today's rules refuse is no table either; comparing told so already.
-            with suppress(InvalidSchema):
-                previous.append(await side_of(call, self.reader, version))
+        previous = await self._sides(versions)
         try:
-            findings = await call.engines.run(
+            findings = await self.call.engines.run(
                 compatibility.check_logical, self.judge, self._format, self._side, previous
             )
         except TooComplex as error:
             raise TooComplex(f"{error}. {_told(report)}", report) from None
         return with_more(report, findings)
+
+    async def _sides(self, versions: Sequence[Version]) -> list[Side]:
+        """The versions that today's rules take; comparing told of others already."""
+        sides = []
+        for version in versions:
+            with suppress(InvalidSchema):
+                sides.append(await side_of(self.call, self.reader, version))
+        return sides
 
     @property
     def _format(self) -> Format:

@@ -111,6 +111,10 @@ class AvroFormat:
         # Decoders read data of an equal schema as it is, whatever they would make of its unions and aliases.
         return find_hazards(ours.root, theirs.root, budget) if ours.inlined != theirs.inlined else ()
 
+    def reused(self, candidate: Parsed, latest: Parsed, earlier: Sequence[Parsed]) -> Sequence[Difference]:
+        # Data is read by the schema that it was written with: names mean nothing beyond it.
+        return ()
+
     def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
         ours, theirs = cast("AvroSchema", reader), cast("AvroSchema", writer)
         return explain(difference, (ours.root, ours.places), (theirs.root, theirs.places))

@@ -39,6 +39,10 @@ class JsonSchemaFormat:
         """Return the ways in which a document of `writer` fails under `reader`."""
         return hazards(cast("JsonSchema", reader).resources, cast("JsonSchema", writer).resources, budget)
 
+    def reused(self, candidate: Parsed, latest: Parsed, earlier: Sequence[Parsed]) -> Sequence[Difference]:
+        """Return nothing: names mean what the schema says that a document is held against."""
+        return ()
+
     def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
         """Say where a difference stands, as JSON Pointers, and how to mend it."""
         return explain(difference, cast("JsonSchema", reader).resources, cast("JsonSchema", writer).resources)
