@@ -105,7 +105,7 @@ class _Walk:
             case Primitive(), Primitive() if is_read_plainly(reader, writer):
                 self._compare_values(reader, writer, path)
             case _:
-                self._fail(trial, f"{name_of(writer)} at {path or '/'}")
+                self._fail(trial, f"{name_of(writer)} at {path}")
         return []
 
     def _enter_union(self, reader: Union, pair: _Pair) -> list[_Pair]:
