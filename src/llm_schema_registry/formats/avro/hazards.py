@@ -130,8 +130,8 @@ class _Walk:
             outcome = f"a {rival.type} for a decoder that takes the first branch that fits, such as fastavro"
         else:
             outcome = (
-                f"the branch {name_of(chosen)} for Java's decoder, though {name_of(rival)} fits too; fastavro takes the "
-                "first that fits"
+                f"the branch {name_of(chosen)} for Java's decoder, though {name_of(rival)} fits too; fastavro takes "
+                "the first that fits"
             )
         self._tell(
             kinds.UNION_BRANCH_AMBIGUOUS,
