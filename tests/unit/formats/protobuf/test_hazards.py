@@ -45,8 +45,8 @@ def test_row(fmt: ProtobufFormat, row: dict[str, Any]) -> None:
     reader, writer = fmt.parse(row["reader"]), fmt.parse(row["writer"])
     differences = fmt.diff(reader, writer, CompatibilityPolicy.STRICT, Budget(60))
     hazards = fmt.hazards(reader, writer, Budget(60))
-    assert [[one.kind, one.path] for one in differences] == row["differences"]
-    assert [[one.kind, one.path, one.sample, one.outcome] for one in hazards] == row["hazards"]
+    assert [[one.kind, one.path, one.info] for one in differences] == row["differences"]
+    assert [[one.kind, one.path, one.info, one.sample, one.outcome] for one in hazards] == row["hazards"]
     for hazard in hazards:
         if hazard.sample:
             judge(hazard, reader, writer)
