@@ -59,7 +59,8 @@ def checks() -> list[Callable[[], object]]:
     for module in (diff, hazards):
         for name, function in vars(module).items():
             if name.startswith("test_") and name not in parametrized:
-                calls.append(lambda function=function: function(fmt))
+                arguments = (fmt,) if function.__code__.co_argcount else ()
+                calls.append(lambda function=function, arguments=arguments: function(*arguments))
     return calls
 
 

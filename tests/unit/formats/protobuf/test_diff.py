@@ -11,6 +11,7 @@ import pytest
 
 from llm_schema_registry.formats.base import Budget, ResolvedReference, breaks
 from llm_schema_registry.formats.protobuf import ProtobufFormat
+from llm_schema_registry.formats.protobuf.diff import java_order
 from llm_schema_registry.model import CompatibilityPolicy
 
 from .conftest import SAMPLES, reference
@@ -166,3 +167,14 @@ def test_a_schema_and_its_printed_forms_do_not_differ(fmt: ProtobufFormat) -> No
     for path in sorted(SAMPLES.glob("*.proto")):
         schema = fmt.parse(path.read_text())
         assert fmt.diff(schema, fmt.parse(schema.canonical), STRICT, Budget(60)) == []
+
+
+def test_names_are_in_the_order_of_a_java_hash_set() -> None:
+    """One letter's hash is its code: 12 names share out 16 buckets, 13 names 32 (compatibility-rules appendix B)."""
+    twelve = java_order("PApBCDEFGHIJ")
+    assert twelve.index("P") < twelve.index("A")  # 80 and 65 modulo 16 are 0 and 1
+    thirteen = java_order("PApBCDEFGHIJK")
+    assert thirteen.index("A") < thirteen.index("P")  # modulo 32 they are 16 and 1
+    assert thirteen.index("A") < thirteen.index("p")  # 112 modulo 32 is 16
+    assert java_order("Pp") == ["P", "p"]
+    assert java_order("pP") == ["p", "P"]
