@@ -134,6 +134,27 @@ def test_transitive_and_well_known_types_are_compared(fmt: ProtobufFormat) -> No
     assert findings(fmt, text, text) == []
 
 
+def test_every_path_to_a_break_in_an_import_is_a_break(fmt: ProtobufFormat) -> None:
+    main = 'syntax = "proto3"; import "a.proto"; message M { A a = 1; C c = 2; }'
+    other = """
+        syntax = "proto3";
+        message A { B b = 1; } message B { %s x = 1; }
+        message C { D d = 1; } message D { E e = 1; } message E { %s x = 1; }
+    """
+    writer = fmt.parse(main, (reference("a.proto", other % ("int32", "int32")),))
+    reader = fmt.parse(main, (reference("a.proto", other % ("string", "string"), 2),))
+    found = [(one.kind, one.path, one.info) for one in fmt.diff(reader, writer, STRICT, Budget(60))]
+    assert found == [
+        ("FIELD_SCALAR_KIND_CHANGED", "#/B/1", "string against int32"),
+        ("FIELD_NAMED_TYPE_CHANGED", "#/A/1", "B against B"),
+        ("FIELD_NAMED_TYPE_CHANGED", "#/M/1", "A against A"),
+        ("FIELD_SCALAR_KIND_CHANGED", "#/E/1", "string against int32"),
+        ("FIELD_NAMED_TYPE_CHANGED", "#/D/1", "E against E"),
+        ("FIELD_NAMED_TYPE_CHANGED", "#/C/1", "D against D"),
+        ("FIELD_NAMED_TYPE_CHANGED", "#/M/2", "C against C"),
+    ]
+
+
 def test_a_type_that_moves_into_an_import_is_compared(fmt: ProtobufFormat) -> None:
     inside = 'syntax = "proto3"; message M { A f = 1; } message A { int32 x = 1; }'
     outside = 'syntax = "proto3"; import "a.proto"; message M { A f = 1; }'

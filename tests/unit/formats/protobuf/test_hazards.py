@@ -198,6 +198,14 @@ def test_a_long_chain_of_renamed_messages_is_explained_in_time(fmt: ProtobufForm
     assert time.thread_time() - began < 1
 
 
+def test_fields_and_values_count_as_work(fmt: ProtobufFormat) -> None:
+    fields = fmt.parse(f"message M {{ {' '.join(f'optional int32 f{n} = {n};' for n in range(1, 20))} }}")
+    values = fmt.parse(f"message M {{ optional E e = 1; }} enum E {{ {' '.join(f'V{n} = {n};' for n in range(100))} }}")
+    for schema in (fields, values):
+        with pytest.raises(TooComplex):
+            fmt.hazards(schema, schema, Budget(0))
+
+
 def test_a_million_pairs_of_messages_end_with_the_budget(fmt: ProtobufFormat) -> None:
     def wheel(prefix: str, count: int) -> str:
         links = [f"message {prefix}{n} {{ {prefix}{(n + 1) % count} next = 1; }}" for n in range(count)]
