@@ -213,6 +213,7 @@ class Search:
             answer = yield from self._find(case)
             if answer.is_empty:
                 continue
+            gaps.extend(part.where for part in case.denials if part.kind is PartKind.OPAQUE)
             failing = self._keep(case, answer, values, labels)
             if failing is not None:
                 waiting.extend(self._branches(case, self.choices.to_satisfy(failing)))

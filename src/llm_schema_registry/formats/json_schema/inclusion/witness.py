@@ -49,16 +49,21 @@ class Side:
 
     @cached_property
     def validator(self) -> jsonschema_rs.Validator | None:
-        """The validator; None where references depend on the way they are reached."""
+        """The validator; None where there is none: references depend on the way they are reached, or a pattern is
+        beyond the engine.
+        """
         resources = self._resources
         if not resources.is_static:
             return None
         documents = [resources.root.schema, *(resources.document(name).schema for name in resources.names)]
         root, *others = [self._rewritten(document) for document in documents]
         listed = [(f"{_PREFIX}{index}", other) for index, other in enumerate(others, 1)]
-        draft = resources.draft
-        registry = jsonschema_rs.Registry([(f"{_PREFIX}0", root), *listed], draft=_NUMBERS[draft])
-        return VALIDATORS[draft](root, registry=registry, base_uri=f"{_PREFIX}0", offline=True)
+        number = _NUMBERS[resources.draft]
+        try:
+            registry = jsonschema_rs.Registry([(f"{_PREFIX}0", root), *listed], draft=number)
+            return VALIDATORS[resources.draft](root, registry=registry, base_uri=f"{_PREFIX}0", offline=True)
+        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
+            return None
 
     def takes(self, value: Any) -> bool:  # noqa: ANN401 - any JSON value
         """Whether a document is valid; false where there is no validator."""
