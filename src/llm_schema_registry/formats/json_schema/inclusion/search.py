@@ -44,7 +44,7 @@ from llm_schema_registry.formats.json_schema.inclusion.parts import (
 )
 from llm_schema_registry.formats.json_schema.inclusion.scalars import as_whole, find_number, find_string
 
-MAX_CASES = 2_000
+MAX_CASES = 20_000
 """Cases of one goal before it is given up."""
 
 # Denied shapes with several ways each.
@@ -154,7 +154,7 @@ class Search:
         gaps: list[Where] = []
         labels: set[frozenset[int]] = set()
         limit = MAX_VALUES if goal.negative else 1
-        for atom in self._atoms:
+        for atom in self._possible(goal.positive):
             case = Case(atom)
             case.add(goal.positive)
             case.negative.extend(goal.negative)
@@ -162,6 +162,11 @@ class Search:
             if len(values) >= limit:
                 break
         return Answer(tuple(values), tuple(gaps))
+
+    def _possible(self, shapes: Iterable[Shape]) -> Iterable[Atom]:
+        """The types of values that shapes take, as far as they say themselves."""
+        named = [part.value for shape in shapes for part in shape.parts if part.kind is PartKind.TYPES]
+        return [atom for atom in self._atoms if all(atom in atoms for atoms in named)] if named else self._atoms
 
     def _try_each(self, goal: Goal, candidates: Iterable[Json]) -> Answer:
         """Decide a goal whose values are listed."""
