@@ -206,6 +206,8 @@ class Search:
                 ways = yield from self._sift(case, ways)
                 if case.is_dead:
                     continue
+            if len(ways) > 1 and case.denials and (yield from self._find(case)).is_empty:
+                continue
             if ways:
                 chosen, choices = min(ways, key=lambda way: len(way[1]))
                 case.negative.remove(chosen)
