@@ -256,8 +256,8 @@ class _Parser:
             elif kind != ":":
                 raise _Beyond
         part = self.alternatives(depth + 1)
-        if self._take() != ")":
-            raise _Beyond
+        # Alternatives end at this or at the end.
+        self._take()
         return part
 
     def _class(self) -> Intervals:

@@ -44,9 +44,6 @@ from llm_schema_registry.formats.json_schema.inclusion.parts import (
 )
 from llm_schema_registry.formats.json_schema.inclusion.scalars import as_whole, find_number, find_string
 
-MAX_CASES = 20_000
-"""Cases of one goal before it is given up."""
-
 # Denied shapes with several ways each.
 _MANY = 8
 _Key = tuple[frozenset[frozenset[int]], frozenset[frozenset[int]]]
@@ -187,14 +184,9 @@ class Search:
     def _explore(self, case: Case, values: list[Json], gaps: list[Where], labels: set[frozenset[int]]) -> Asking[None]:
         limit = MAX_VALUES if case.negative else 1
         waiting = [case]
-        count = 0
         while waiting and len(values) < limit:
             case = waiting.pop()
-            count += 1
             self.spend(3)
-            if count > MAX_CASES:
-                gaps.append(_place_of(case))
-                return
             ways = self._propagate(case)
             if case.is_dead:
                 continue
@@ -228,7 +220,7 @@ class Search:
                 if case.pending and not answer.values:
                     waiting.extend(self._branches(case, self.choices.to_satisfy(case.pending[0])))
                 else:
-                    gaps.extend(answer.gaps or (_place_of(case),))
+                    gaps.extend(answer.gaps)
 
     def _branches(self, case: Case, choices: list[Choice]) -> list[Case]:
         """The cases in which one choice each is made, in reverse; those that ask for what is denied are left out."""
@@ -351,13 +343,6 @@ class Search:
 
 
 _CONSTANTS: dict[Atom, tuple[Json, ...]] = {"null": (None,), "boolean": (True, False)}
-
-
-def _place_of(case: Case) -> Where:
-    """A place to name when a case was given up."""
-    parts = (*case.denials, *case.pending, *case.parts.values())
-    named = [part.where for part in parts if part.where.parent is not None]
-    return named[0] if named else NOWHERE
 
 
 def _finite(shapes: Iterable[Shape]) -> Part | None:
