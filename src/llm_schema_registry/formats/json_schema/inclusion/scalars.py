@@ -21,6 +21,8 @@ from llm_schema_registry.formats.json_schema.inclusion.parts import (
     WHOLE,
     Part,
     PartKind,
+    atom_of,
+    fraction,
 )
 
 _TRIES = 500
@@ -63,11 +65,13 @@ _FORMAT_SAMPLES = (
 )
 
 
-def as_whole(value: Json) -> tuple[Json, ...]:
-    """An integer in both spellings, 1 and 1.0, which draft 4 tells apart; any other value as it is."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value, Decimal(f"{value}.0")
-    return (value,)
+def spellings(value: Json) -> tuple[Json, ...]:
+    """A whole number in both spellings, 1 and 1.0, which draft 4 tells apart; any other value as it is."""
+    number = fraction(value) if atom_of(value) in _WHOLE_NUMBERS else None
+    return (value,) if number is None else (int(number), Decimal(f"{int(number)}.0"))
+
+
+_WHOLE_NUMBERS = frozenset({INTEGER, WHOLE})
 
 
 def find_number(tools: Tools, case: Case) -> Answer:

@@ -29,6 +29,7 @@ from llm_schema_registry.formats.json_schema.inclusion.objects import find_objec
 from llm_schema_registry.formats.json_schema.inclusion.parts import (
     ARRAY,
     ATOMS,
+    INTEGER,
     NOWHERE,
     NUMBERS,
     OBJECT,
@@ -42,7 +43,7 @@ from llm_schema_registry.formats.json_schema.inclusion.parts import (
     Where,
     atom_of,
 )
-from llm_schema_registry.formats.json_schema.inclusion.scalars import as_whole, find_number, find_string
+from llm_schema_registry.formats.json_schema.inclusion.scalars import find_number, find_string, spellings
 
 # Denied shapes with several ways each.
 _MANY = 8
@@ -170,7 +171,7 @@ class Search:
         values: list[Json] = []
         gaps: list[Where] = []
         for candidate in candidates:
-            for value in as_whole(candidate) if self.has_whole else (candidate,):
+            for value in spellings(candidate) if self.has_whole else (candidate,):
                 try:
                     is_found = all(self.evaluator.is_valid(shape, value) for shape in goal.positive) and not any(
                         self.evaluator.is_valid(shape, value) for shape in goal.negative
@@ -288,7 +289,7 @@ class Search:
         listed = case.of(PartKind.VALUES)
         if listed:
             candidates = [
-                v for value in listed[0].value.values() for v in (as_whole(value) if self.has_whole else (value,))
+                v for value in listed[0].value.values() for v in (spellings(value) if self.has_whole else (value,))
             ]
             return self._filtered(case, candidates)
         if case.atom in NUMBERS:
@@ -305,7 +306,8 @@ class Search:
         """Those of the candidates that satisfy every part of a case and none that is denied."""
         found = []
         for value in candidates:
-            if atom_of(value) != case.atom:
+            atom = atom_of(value)
+            if (INTEGER if atom is WHOLE and not self.has_whole else atom) != case.atom:
                 continue
             try:
                 is_found = all(self.evaluator.holds(part, value) for part in case.parts.values()) and not any(
