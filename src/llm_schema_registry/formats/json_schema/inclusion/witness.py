@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import jsonschema_rs
 
-from llm_schema_registry.formats.json_schema.document import ExactNumber, write_json
+from llm_schema_registry.formats.json_schema.document import ExactNumber, plain, write_json
 from llm_schema_registry.formats.json_schema.drafts import VALIDATORS, Draft
 from llm_schema_registry.formats.json_schema.references import Place, Resources
 
@@ -49,16 +49,31 @@ class Side:
 
     @cached_property
     def validator(self) -> jsonschema_rs.Validator | None:
-        """The validator; None where references depend on the way they are reached."""
+        """The validator; None where there is none: references depend on the way they are reached, or a pattern is
+        beyond the engine.
+        """
         resources = self._resources
         if not resources.is_static:
             return None
         documents = [resources.root.schema, *(resources.document(name).schema for name in resources.names)]
-        root, *others = [self._rewritten(document) for document in documents]
+        if self._is_plain():
+            root, others = plain(resources.text), []
+            if isinstance(root, dict):
+                root.pop("$schema", None)
+        else:
+            root, *others = [self._rewritten(document) for document in documents]
         listed = [(f"{_PREFIX}{index}", other) for index, other in enumerate(others, 1)]
-        draft = resources.draft
-        registry = jsonschema_rs.Registry([(f"{_PREFIX}0", root), *listed], draft=_NUMBERS[draft])
-        return VALIDATORS[draft](root, registry=registry, base_uri=f"{_PREFIX}0", offline=True)
+        number = _NUMBERS[resources.draft]
+        try:
+            registry = jsonschema_rs.Registry([(f"{_PREFIX}0", root), *listed], draft=number)
+            return VALIDATORS[resources.draft](root, registry=registry, base_uri=f"{_PREFIX}0", offline=True)
+        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
+            return None
+
+    def _is_plain(self) -> bool:
+        """Whether the schema says all by itself, so that nothing needs to be rewritten; most do."""
+        words = ("$ref", "$dynamicRef", "$recursiveRef", "dependencies", self._resources.draft.id_keyword)
+        return not any(f'"{word}":' in self._resources.text for word in words)
 
     def takes(self, value: Any) -> bool:  # noqa: ANN401 - any JSON value
         """Whether a document is valid; false where there is no validator."""
