@@ -42,8 +42,8 @@ class _Facts:
         self.low, self.high = 0, 10**18
         for part in case.parts.values():
             self._add(part)
-        # Every name that is spoken of; all others are alike but for the patterns.
-        self.known = dict.fromkeys((*self.names, *self.required))
+        # Every name that is spoken of, required ones first; all others are alike but for the patterns.
+        self.known = dict.fromkeys((*self.required, *self.names))
         for names, patterns, _ in self.additional:
             self.known.update(dict.fromkeys(name for name in sorted(names) if name not in self.known))
             for pattern in patterns:
@@ -132,7 +132,7 @@ class _Finder:
         """
         found: list[Json] = []
         is_exact = len(picked) < 2 or all(picks.is_forced for picks in picked)
-        is_exact = is_exact and all(picks.is_complete for picks in picked)
+        is_exact = is_exact and all(picks.is_complete and len(picks.picks) <= MAX_VALUES for picks in picked)
         chosen: list[dict[str, tuple[Shape, ...]]] = []
         for combination in islice(product(*(picks.picks for picks in picked)), MAX_VALUES):
             merged: dict[str, tuple[Shape, ...]] = {}
@@ -397,7 +397,7 @@ class _Finder:
             if answer.values:
                 picks.append(_Pick(name))
                 if len(picks) >= MAX_VALUES:
-                    break
+                    return _Picks(picks, is_complete=False)
         for extra, shapes in self._kinds_of_names(()):
             answer = yield Goal(tuple(shapes))
             if answer.is_empty:
