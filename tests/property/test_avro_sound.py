@@ -18,7 +18,7 @@ from avro_data import Schema, decode, differences, encode, samples
 from avro_pairs import Json, pairs, schemas
 from llm_schema_registry.compatibility import Judge, Side
 from llm_schema_registry.formats.avro import AvroFormat, AvroSchema, kinds
-from llm_schema_registry.formats.base import Budget
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.model import CompatibilityLevel, CompatibilityPolicy, Difference
 
 AVRO = AvroFormat()

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llm_schema_registry.errors import InvalidSchema, TooComplex
-from llm_schema_registry.formats.base import Budget
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.json_schema import JsonSchemaFormat
 from property.json_pairs import ADDRESSES, Json, documents, pair
 

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llm_schema_registry.errors import InvalidSchema
-from llm_schema_registry.formats.base import Budget, breaks
+from llm_schema_registry.formats.base import breaks
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.protobuf import ProtobufFormat, ProtobufSchema
 from llm_schema_registry.model import CompatibilityPolicy
 from protobuf_oracle import message_of, read_binary, read_json, to_json

@@ -12,7 +12,8 @@ import msgspec
 
 from llm_schema_registry.compatibility.allowances import with_allowances
 from llm_schema_registry.errors import TooComplex
-from llm_schema_registry.formats.base import SOUND_ONLY, Budget, Format, Parsed, breaks, sentence
+from llm_schema_registry.formats.base import SOUND_ONLY, Format, Parsed, breaks, sentence
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.model import (
     CompatibilityLevel,
     CompatibilityPolicy,

@@ -13,7 +13,8 @@ from llm_schema_registry.compatibility import logical_kinds
 from llm_schema_registry.compatibility.judge import BACKWARD, FORWARD, MAX_FINDINGS, Judge, Side, with_places
 from llm_schema_registry.compatibility.logical_rules import BOTH, At, Problem, Table, compare, validate
 from llm_schema_registry.errors import InvalidSchema
-from llm_schema_registry.formats.base import Budget, Format, sentence
+from llm_schema_registry.formats.base import Format, sentence
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.logical_type import LogicalType
 from llm_schema_registry.model import CompatibilityLevel, Detail, Difference, Direction, Finding, Severity
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from llm_schema_registry.compatibility import logical_kinds as kinds
-from llm_schema_registry.formats.base import Budget
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.logical_type import Column, ListOf, LogicalType, MapOf, Root, Row, Scalar, Slot
 
 

@@ -6,13 +6,12 @@ Refuses to know any concrete format, where schemas are stored, or which compatib
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
-from llm_schema_registry.errors import TooComplex
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.logical_type import LogicalType
 from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, EntityTags, Place
 
@@ -40,37 +39,6 @@ class Kind(msgspec.Struct, frozen=True):
     breaks_under: frozenset[CompatibilityPolicy]
     wording: str
     remedy: str = ""
-
-
-class Budget:
-    """The CPU time of the calling thread that one comparison may take. Made and spent in one thread."""
-
-    __slots__ = ("_ends_at", "_seconds", "_steps")
-
-    # Between two looks at the clock; a step takes at most some microseconds.
-    _STEPS_PER_LOOK = 256
-
-    def __init__(self, seconds: float) -> None:
-        """Begin to count now."""
-        self._seconds = seconds
-        self._ends_at = time.thread_time() + seconds
-        self._steps = 0
-
-    @property
-    def seconds_left(self) -> float:
-        """CPU seconds until `spend` refuses; negative afterwards."""
-        return self._ends_at - time.thread_time()
-
-    def spend(self, steps: int = 1) -> None:
-        """Count work of about a microsecond a step. Raises TooComplex once the time is used up."""
-        self._steps += steps
-        if self._steps >= self._STEPS_PER_LOOK:
-            self._steps = 0
-            if self.seconds_left < 0:
-                raise TooComplex(
-                    f"The two schemas are too complex to compare: more than {self._seconds * 1000:.0f} ms of CPU time. "
-                    "Split the schema, or make combinations and circles of references smaller"
-                )
 
 
 class ResolvedReference(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 _Key = tuple[str, str, tuple[ResolvedReference, ...], bool]
 
-CACHED_CHARACTERS = 8 * 1024 * 1024
+CACHED_CHARACTERS = 4 * 1024 * 1024
 """Bound of the cache, in characters of canonical text; a schema that was compared takes up to forty times that."""
 
 
@@ -38,7 +38,7 @@ def spare_collections() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(20_000, 10, 20)
 
 
 class Engines:

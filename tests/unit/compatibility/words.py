@@ -15,12 +15,12 @@ from llm_schema_registry.formats.base import (
     NATIVE,
     NEVER,
     SOUND_ONLY,
-    Budget,
     Kind,
     Parsed,
     ResolvedReference,
     sentence,
 )
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, EntityTags, Place
 
 KINDS: Mapping[str, Kind] = MappingProxyType(

@@ -13,7 +13,8 @@ import pytest
 
 from llm_schema_registry.checks import Job, JobCandidate, JobRequest, JobScope, JobState, Verdict
 from llm_schema_registry.errors import JobNotFound, TooManyJobs
-from llm_schema_registry.formats.base import Budget, Parsed, ResolvedReference
+from llm_schema_registry.formats.base import Parsed, ResolvedReference
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.model import CompatibilityPolicy, Difference, Submission
 from llm_schema_registry.registry import job_worker, jobs
 from llm_schema_registry.registry.engines import Engines

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from llm_schema_registry.formats.avro import kinds
 from llm_schema_registry.formats.avro.parse import NamedType
 from llm_schema_registry.formats.avro.tree import Array, Enum, Field, Fixed, Map, Primitive, Record, Type, Union
-from llm_schema_registry.formats.base import Budget
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.model import Difference
 
 # A pair keeps at most so many findings: the pairs below it may repeat theirs, which doubles with every level.

@@ -21,7 +21,8 @@ from llm_schema_registry.formats.avro.render import Renderer, merge_tags
 from llm_schema_registry.formats.avro.spot import Places
 from llm_schema_registry.formats.avro.table import to_logical
 from llm_schema_registry.formats.avro.tree import Record, Type
-from llm_schema_registry.formats.base import Budget, Kind, Parsed, ResolvedReference, sentence
+from llm_schema_registry.formats.base import Kind, Parsed, ResolvedReference, sentence
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.logical_type import LogicalType
 from llm_schema_registry.formats.places import locate_json
 from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, EntityTags, Place

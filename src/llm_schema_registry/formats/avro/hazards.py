@@ -26,7 +26,7 @@ from llm_schema_registry.formats.avro.parse import NamedType
 from llm_schema_registry.formats.avro.samples import Trail, name_of, sample_of
 from llm_schema_registry.formats.avro.tree import Array, Enum, Field, Fixed, Map, Primitive, Record, Type, Union
 from llm_schema_registry.formats.avro.values import compare_values
-from llm_schema_registry.formats.base import Budget
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.model import Difference
 
 

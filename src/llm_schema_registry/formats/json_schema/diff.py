@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llm_schema_registry.formats.base import Budget
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.json_schema.combined import compare_combined
 from llm_schema_registry.formats.json_schema.content import compare_arrays, compare_objects
 from llm_schema_registry.formats.json_schema.nodes import Node, NodeClass, value_key

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
-from llm_schema_registry.formats.base import Budget, Parsed, ResolvedReference, sentence
+from llm_schema_registry.formats.base import Parsed, ResolvedReference, sentence
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.json_schema.diff import diff
 from llm_schema_registry.formats.json_schema.explain import explain
 from llm_schema_registry.formats.json_schema.inclusion import hazards

@@ -221,11 +221,18 @@ class Resources:
             if is_known:
                 self._checked.add(id(schema))
             base = self._bases[id(schema)]
+            self._check_unknown_tuple(schema, at)
             parts = [
                 (part, base, _Origin(at.document, at, tokens), is_known and self.draft.knows(str(tokens[0])))
                 for tokens, part in subschemas(schema)
             ]
             stack.extend(reversed(parts))
+
+    def _check_unknown_tuple(self, schema: dict[str, Any], origin: _Origin) -> None:
+        """Hold against the metaschema what comparing reads though the draft has no such keyword (rules 3.2.2)."""
+        items = schema.get("prefixItems", [])
+        if self.draft is Draft.D2019 and items != []:
+            check_metaschema(write_json({"allOf": items}), self.draft, f" of the prefixItems at {origin}")
 
     def _enter(self, schema: dict[str, Any], outer: str, origin: _Origin) -> None:
         base = self._base(schema, outer)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
-from llm_schema_registry.formats.base import Budget, Kind, Parsed, ResolvedReference, sentence
+from llm_schema_registry.formats.base import Kind, Parsed, ResolvedReference, sentence
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.logical_type import LogicalType
 from llm_schema_registry.formats.protobuf.compiler import Compiler
 from llm_schema_registry.formats.protobuf.diff import compare

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FileDescriptorProto
 
-from llm_schema_registry.formats.base import Budget
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.protobuf.kinds import KINDS
 from llm_schema_registry.formats.protobuf.parse import ProtobufSchema
 from llm_schema_registry.formats.protobuf.shape import (

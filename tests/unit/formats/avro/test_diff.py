@@ -15,7 +15,8 @@ import pytest
 from llm_schema_registry.errors import InvalidSchema, TooComplex
 from llm_schema_registry.formats.avro import AvroFormat, AvroSchema
 from llm_schema_registry.formats.avro.kinds import AMBIGUOUS_FIELD_ALIASES
-from llm_schema_registry.formats.base import EVERY_POLICY, SOUND_ONLY, Budget
+from llm_schema_registry.formats.base import EVERY_POLICY, SOUND_ONLY
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.model import CompatibilityPolicy, Difference
 
 DATA = Path(__file__).parents[3] / "data"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from llm_schema_registry.errors import InvalidSchema
 from llm_schema_registry.formats.avro import AvroFormat, AvroSchema
-from llm_schema_registry.formats.base import Budget, ResolvedReference
+from llm_schema_registry.formats.base import ResolvedReference
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.model import CompatibilityPolicy
 
 AVRO = AvroFormat()

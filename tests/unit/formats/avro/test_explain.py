@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from llm_schema_registry.formats.avro import AvroFormat, AvroSchema
-from llm_schema_registry.formats.base import Budget, ResolvedReference
+from llm_schema_registry.formats.base import ResolvedReference
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, Place
 
 AVRO = AvroFormat()

@@ -12,7 +12,7 @@ import pytest
 from avro_data import Branch, Datum, Schema, decode, differences, encode
 from avro_pairs import Json, branch_key
 from llm_schema_registry.formats.avro import AvroFormat
-from llm_schema_registry.formats.base import Budget
+from llm_schema_registry.formats.budget import Budget
 
 AVRO = AvroFormat()
 DATA = Path(__file__).parents[3] / "data" / "compat" / "avro"

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from llm_schema_registry.errors import TooComplex
-from llm_schema_registry.formats.base import SOUND_ONLY, Budget, ResolvedReference, breaks
+from llm_schema_registry.formats.base import SOUND_ONLY, ResolvedReference, breaks
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.json_schema import JsonSchemaFormat
 from llm_schema_registry.formats.json_schema.outcome import MAX_DIFFERENCES
 from llm_schema_registry.model import CompatibilityPolicy, Difference

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from llm_schema_registry.formats.base import SOUND_ONLY, Budget, ResolvedReference
+from llm_schema_registry.formats.base import SOUND_ONLY, ResolvedReference
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.json_schema import JsonSchemaFormat
 from llm_schema_registry.formats.json_schema.document import write_json
 from llm_schema_registry.formats.json_schema.parse import JsonSchema

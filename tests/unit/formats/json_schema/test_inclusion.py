@@ -17,7 +17,8 @@ import jsonschema_rs
 import pytest
 from jsonschema_specifications import REGISTRY
 
-from llm_schema_registry.formats.base import Budget, ResolvedReference
+from llm_schema_registry.formats.base import ResolvedReference
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.json_schema import JsonSchemaFormat
 from llm_schema_registry.model import Difference
 from property.json_pairs import ADDRESSES, documents

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from llm_schema_registry.errors import TooComplex
-from llm_schema_registry.formats.base import Budget
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.json_schema import JsonSchemaFormat
 from llm_schema_registry.formats.json_schema.parse import JsonSchema
 from llm_schema_registry.model import Difference

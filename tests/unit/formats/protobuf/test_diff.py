@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from llm_schema_registry.formats.base import Budget, ResolvedReference, breaks
+from llm_schema_registry.formats.base import ResolvedReference, breaks
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.protobuf import ProtobufFormat
 from llm_schema_registry.formats.protobuf.diff import java_order
 from llm_schema_registry.model import CompatibilityPolicy

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from llm_schema_registry.formats.base import Budget
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.protobuf import ProtobufFormat
 from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference
 

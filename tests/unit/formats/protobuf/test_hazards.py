@@ -13,7 +13,7 @@ import pytest
 from google.protobuf.message import Message
 
 from llm_schema_registry.errors import TooComplex
-from llm_schema_registry.formats.base import Budget
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.protobuf import ProtobufFormat, ProtobufSchema
 from llm_schema_registry.formats.protobuf.spots import find_spot, split
 from llm_schema_registry.model import CompatibilityPolicy, Difference

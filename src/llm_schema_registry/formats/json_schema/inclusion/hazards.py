@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llm_schema_registry.errors import TooComplex
-from llm_schema_registry.formats.base import Budget
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.json_schema.drafts import Draft
 from llm_schema_registry.formats.json_schema.inclusion.goal import Answer, Goal, Json
 from llm_schema_registry.formats.json_schema.inclusion.parts import Meanings
