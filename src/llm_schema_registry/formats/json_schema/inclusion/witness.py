@@ -6,6 +6,7 @@ names of references may be any string and nothing is ever fetched.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from functools import cached_property
 from itertools import islice
@@ -16,6 +17,7 @@ import jsonschema_rs
 
 from llm_schema_registry.formats.json_schema.document import ExactNumber, write_json
 from llm_schema_registry.formats.json_schema.drafts import VALIDATORS, Draft
+from llm_schema_registry.formats.json_schema.patterns import MAX_PATTERN
 from llm_schema_registry.formats.json_schema.references import Place, Resources
 
 MAX_DEPTH = 220
@@ -25,6 +27,10 @@ _NUMBERS = {Draft.D4: 4, Draft.D6: 6, Draft.D7: 7, Draft.D2019: 19, Draft.D2020:
 _NAMING = frozenset({"$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary"})
 _PREFIX = "urn:reference:"
 _MAX_OUTCOME = 300
+# One compiled pattern takes at most some milliseconds, and memory of this size.
+_PATTERNS = jsonschema_rs.FancyRegexOptions(size_limit=1024 * 1024, backtrack_limit=10_000)
+# Enough that the clock is looked at for each.
+_COMPILE_STEPS = 256
 _MAX_FAULTS = 10
 
 
@@ -42,14 +48,19 @@ class Refusal(NamedTuple):
 class Side:
     """One side's validator, compiled when it is first needed."""
 
-    def __init__(self, resources: Resources, *, keeps_uncertain: bool) -> None:
+    def __init__(self, resources: Resources, spend: Callable[[int], None], *, keeps_uncertain: bool) -> None:
         """Take a side; what only some validators assert is left out unless it is kept."""
+        self._spend = spend
+        self._patterns: set[str] = set()
         self._resources = resources
         self._keeps_uncertain = keeps_uncertain
 
     @cached_property
     def validator(self) -> jsonschema_rs.Validator | None:
-        """The validator; None where references depend on the way they are reached."""
+        """The validator; None where references depend on the way they are reached, or a pattern is too large.
+
+        Raises TooComplex.
+        """
         resources = self._resources
         if not resources.is_static:
             return None
@@ -57,8 +68,23 @@ class Side:
         root, *others = [self._rewritten(document) for document in documents]
         listed = [(f"{_PREFIX}{index}", other) for index, other in enumerate(others, 1)]
         draft = resources.draft
+        if not all(map(self._is_moderate, self._patterns)):
+            return None
         registry = jsonschema_rs.Registry([(f"{_PREFIX}0", root), *listed], draft=_NUMBERS[draft])
-        return VALIDATORS[draft](root, registry=registry, base_uri=f"{_PREFIX}0", offline=True)
+        return VALIDATORS[draft](
+            root, registry=registry, base_uri=f"{_PREFIX}0", offline=True, pattern_options=_PATTERNS
+        )
+
+    def _is_moderate(self, pattern: str) -> bool:
+        """Whether a pattern can be compiled in bounds. One at a time: compiling all of a schema has no end to it."""
+        self._spend(_COMPILE_STEPS)
+        if len(pattern) > MAX_PATTERN:
+            return False
+        try:
+            jsonschema_rs.Draft7Validator({"pattern": pattern}, offline=True, pattern_options=_PATTERNS)
+        except jsonschema_rs.ValidationError:
+            return False
+        return True
 
     def takes(self, value: Any) -> bool:  # noqa: ANN401 - any JSON value
         """Whether a document is valid; false where there is no validator."""
@@ -88,6 +114,9 @@ class Side:
             return {name: self._rewritten(item) for name, item in value.items()}
         draft = self._resources.draft
         copy = {}
+        self._patterns.update(value.get("patternProperties", ()))
+        if "pattern" in value:
+            self._patterns.add(value["pattern"])
         for name, item in value.items():
             is_unasserted = name == "dependencies" and draft.is_modern and not self._keeps_uncertain
             if name not in _NAMING and not is_unasserted:
