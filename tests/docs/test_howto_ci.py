@@ -12,10 +12,11 @@ import pytest
 import yaml
 
 from cli_command import Cli
+from transcript import is_shown, transcript
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "howto" / "check-in-ci.md").read_text()
-CONSOLE = re.findall(r"```console\n\$ (.*?)\n(.*?)```", PAGE, re.DOTALL)
+CONSOLE = transcript(PAGE)
 SETTINGS = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
 BIN = Path(sys.executable).parent
 
@@ -57,8 +58,7 @@ def of_schema(name: str, settings: object, folder: Path) -> None:
 @pytest.mark.parametrize(("command", "shown"), CONSOLE, ids=[command for command, _ in CONSOLE])
 def test_every_command_prints_what_the_page_shows(repository: Cli, command: str, shown: str) -> None:
     done = run(repository, command)
-    pattern = ".*".join(map(re.escape, shown.split("...")))
-    assert re.fullmatch(pattern, done.stdout, re.DOTALL), done.stdout
+    assert is_shown(shown, done.stdout), done.stdout
     assert (done.returncode, done.stderr) == (100 if "incompatible:" in shown else 0, "")
 
 

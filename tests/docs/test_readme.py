@@ -10,23 +10,10 @@ from pathlib import Path
 import pytest
 
 from server_process import running_server
+from transcript import transcript
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
-BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
-
-
-def transcript(text: str) -> list[tuple[str, str]]:
-    """The commands of all console blocks with the output that each shows."""
-    steps: list[tuple[str, str]] = []
-    for block in BLOCK.findall(text):
-        for line in block.splitlines(keepends=True):
-            if line.startswith("$ "):
-                steps.append((line[2:].strip(), ""))
-            else:
-                command, output = steps[-1]
-                steps[-1] = (command, output + line)
-    return steps
 
 
 def test_every_command_prints_what_the_readme_shows() -> None:

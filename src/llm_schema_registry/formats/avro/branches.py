@@ -70,7 +70,10 @@ def _choose_named(reader: Union, writer: NamedType, beside: Union | None) -> Cho
     if not exact and not isinstance(writer, Record) and not _are_equivalent(reader, beside):
         return Choice(alike[0], is_unnamed=True)
     chosen = exact[-1] if exact else alike[-1]
-    first = next((branch for branch in reader.branches if _is_first_fit(branch, writer)), None)
+    # A branch that has the name loses it to one that has it for an alias: none of both is what was meant for sure.
+    first = next((branch for branch in (*exact[:1], *reader.branches) if _is_first_fit(branch, writer)), None)
+    if first is chosen:
+        first = next((branch for branch in reader.branches if _is_first_fit(branch, writer)), None)
     return Choice(chosen, first if first is not chosen else None)
 
 

@@ -105,7 +105,7 @@ class _Walk:
             case Primitive(), Primitive() if is_read_plainly(reader, writer):
                 self._compare_values(reader, writer, path)
             case _:
-                self._fail(trial, f"{name_of(writer)} at {path or '/'}")
+                self._fail(trial, f"{name_of(writer)} at {path}")
         return []
 
     def _enter_union(self, reader: Union, pair: _Pair) -> list[_Pair]:
@@ -129,7 +129,10 @@ class _Walk:
         elif isinstance(writer, Primitive):
             outcome = f"a {rival.type} for a decoder that takes the first branch that fits, such as fastavro"
         else:
-            outcome = f"the branch {name_of(chosen)} for Java's decoder, {name_of(rival)} for fastavro"
+            outcome = (
+                f"the branch {name_of(chosen)} for Java's decoder, though {name_of(rival)} fits too; fastavro takes "
+                "the first that fits"
+            )
         self._tell(
             kinds.UNION_BRANCH_AMBIGUOUS,
             pair.path,

@@ -65,10 +65,8 @@ class Facts:
         """One or two sentences that name what to write; empty when the kind's own remedy says it all."""
         if self.kind.startswith(_OWN_REMEDY):
             return ""
-        for ending, make in _REMEDIES:
-            if self.kind.endswith(ending):
-                return make(self)
-        return ""
+        # Every kind that breaks has one of these endings.
+        return next(make(self) for ending, make in _REMEDIES if self.kind.endswith(ending))
 
 
 def _added(facts: Facts) -> str:
@@ -200,6 +198,7 @@ _REMEDIES: tuple[tuple[str, Callable[[Facts], str]], ...] = (
     ("_DECREASED", _loosened),
     ("_INCREASED", _loosened),
     ("_EXPANDED", _loosened),
+    ("_EXTENDED", _loosened),
     ("_CHANGED", _loosened),
 )
 # These say enough themselves, or name several places.

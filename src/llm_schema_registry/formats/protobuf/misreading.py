@@ -213,14 +213,16 @@ def _read(scalar: Scalar, raw: int | bytes) -> Seen:
 
 def elements_as_text(reader: Scalar | None, writer: Scalar) -> Misreading:
     """Return what a packed list of numbers reads as where bytes, text, or (None) a message are expected."""
-    value = 1 if writer.enum is None else _telling_number(writer.enum)
+    value = _telling_number(writer.enum) if writer.enum is not None else 1
+    if writer.type in _FLOATS:
+        value = 2  # its bytes are UTF-8, those of 1.0 are not
     raw = _raw(writer, value)
     content = varint(raw) if isinstance(raw, int) else raw
     seen: Seen = REFUSED
     if reader is not None and reader.type == Field.TYPE_BYTES:
         seen = base64.b64encode(content).decode()
-    elif reader is not None:
-        seen = content.decode(errors="backslashreplace") if _is_utf8(content) or not reader.verifies_utf8 else REFUSED
+    elif reader is not None and _is_utf8(content):
+        seen = content.decode()
     return Misreading("WIRE_TYPE_CHANGED", write(writer, value), seen)
 
 

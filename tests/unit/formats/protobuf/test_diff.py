@@ -11,6 +11,7 @@ import pytest
 
 from llm_schema_registry.formats.base import Budget, ResolvedReference, breaks
 from llm_schema_registry.formats.protobuf import ProtobufFormat
+from llm_schema_registry.formats.protobuf.diff import java_order
 from llm_schema_registry.model import CompatibilityPolicy
 
 from .conftest import SAMPLES, reference
@@ -133,6 +134,27 @@ def test_transitive_and_well_known_types_are_compared(fmt: ProtobufFormat) -> No
     assert findings(fmt, text, text) == []
 
 
+def test_every_path_to_a_break_in_an_import_is_a_break(fmt: ProtobufFormat) -> None:
+    main = 'syntax = "proto3"; import "a.proto"; message M { A a = 1; C c = 2; }'
+    other = """
+        syntax = "proto3";
+        message A { B b = 1; } message B { %s x = 1; }
+        message C { D d = 1; } message D { E e = 1; } message E { %s x = 1; }
+    """
+    writer = fmt.parse(main, (reference("a.proto", other % ("int32", "int32")),))
+    reader = fmt.parse(main, (reference("a.proto", other % ("string", "string"), 2),))
+    found = [(one.kind, one.path, one.info) for one in fmt.diff(reader, writer, STRICT, Budget(60))]
+    assert found == [
+        ("FIELD_SCALAR_KIND_CHANGED", "#/B/1", "string against int32"),
+        ("FIELD_NAMED_TYPE_CHANGED", "#/A/1", "B against B"),
+        ("FIELD_NAMED_TYPE_CHANGED", "#/M/1", "A against A"),
+        ("FIELD_SCALAR_KIND_CHANGED", "#/E/1", "string against int32"),
+        ("FIELD_NAMED_TYPE_CHANGED", "#/D/1", "E against E"),
+        ("FIELD_NAMED_TYPE_CHANGED", "#/C/1", "D against D"),
+        ("FIELD_NAMED_TYPE_CHANGED", "#/M/2", "C against C"),
+    ]
+
+
 def test_a_type_that_moves_into_an_import_is_compared(fmt: ProtobufFormat) -> None:
     inside = 'syntax = "proto3"; message M { A f = 1; } message A { int32 x = 1; }'
     outside = 'syntax = "proto3"; import "a.proto"; message M { A f = 1; }'
@@ -166,3 +188,14 @@ def test_a_schema_and_its_printed_forms_do_not_differ(fmt: ProtobufFormat) -> No
     for path in sorted(SAMPLES.glob("*.proto")):
         schema = fmt.parse(path.read_text())
         assert fmt.diff(schema, fmt.parse(schema.canonical), STRICT, Budget(60)) == []
+
+
+def test_names_are_in_the_order_of_a_java_hash_set() -> None:
+    """One letter's hash is its code: 12 names share out 16 buckets, 13 names 32 (compatibility-rules appendix B)."""
+    twelve = java_order("PApBCDEFGHIJ")
+    assert twelve.index("P") < twelve.index("A")  # 80 and 65 modulo 16 are 0 and 1
+    thirteen = java_order("PApBCDEFGHIJK")
+    assert thirteen.index("A") < thirteen.index("P")  # modulo 32 they are 16 and 1
+    assert thirteen.index("A") < thirteen.index("p")  # 112 modulo 32 is 16
+    assert java_order("Pp") == ["P", "p"]
+    assert java_order("pP") == ["p", "P"]

@@ -96,8 +96,8 @@ def test_odd_paths_are_explained_too(fmt: ProtobufFormat, path: str) -> None:
 
 def test_a_schema_without_messages_has_places_nowhere(fmt: ProtobufFormat) -> None:
     empty, full = fmt.parse(P3 + "enum E { Z = 0; }"), fmt.parse(P3 + "message M { int32 a = 1; }")
-    difference = Difference("FIELD_REMOVED", "#/M/1", "a")
-    assert fmt.explain(difference, empty, full).reader_path is None
+    for kind in ("FIELD_REMOVED", "WIRE_FIELD_RENUMBERED", "WIRE_JSON_NAME_REUSED"):
+        assert fmt.explain(Difference(kind, "#/M/1", "a"), empty, full).reader_path is None
 
 
 def test_long_declarations_are_clipped(fmt: ProtobufFormat) -> None:

@@ -45,8 +45,8 @@ def test_row(fmt: ProtobufFormat, row: dict[str, Any]) -> None:
     reader, writer = fmt.parse(row["reader"]), fmt.parse(row["writer"])
     differences = fmt.diff(reader, writer, CompatibilityPolicy.STRICT, Budget(60))
     hazards = fmt.hazards(reader, writer, Budget(60))
-    assert [[one.kind, one.path] for one in differences] == row["differences"]
-    assert [[one.kind, one.path, one.sample, one.outcome] for one in hazards] == row["hazards"]
+    assert [[one.kind, one.path, one.info] for one in differences] == row["differences"]
+    assert [[one.kind, one.path, one.info, one.sample, one.outcome] for one in hazards] == row["hazards"]
     for hazard in hazards:
         if hazard.sample:
             judge(hazard, reader, writer)
@@ -196,6 +196,14 @@ def test_a_long_chain_of_renamed_messages_is_explained_in_time(fmt: ProtobufForm
     for one in hazards:
         fmt.explain(one, reader, writer)
     assert time.thread_time() - began < 1
+
+
+def test_fields_and_values_count_as_work(fmt: ProtobufFormat) -> None:
+    fields = fmt.parse(f"message M {{ {' '.join(f'optional int32 f{n} = {n};' for n in range(1, 20))} }}")
+    values = fmt.parse(f"message M {{ optional E e = 1; }} enum E {{ {' '.join(f'V{n} = {n};' for n in range(100))} }}")
+    for schema in (fields, values):
+        with pytest.raises(TooComplex):
+            fmt.hazards(schema, schema, Budget(0))
 
 
 def test_a_million_pairs_of_messages_end_with_the_budget(fmt: ProtobufFormat) -> None:

@@ -79,13 +79,11 @@ class _Finder:
         if self._low > self._high or (yield from self._is_contains_impossible()):
             return EMPTY
         ways: list[list[dict[int, Json]]] = []
-        is_exact = True
         for part in self._case.denials:
             if part.kind in _DENIED_INSIDE:
                 found, is_complete = yield from self._ways(part)
                 if not found and is_complete:
                     return EMPTY
-                is_exact = is_exact and is_complete and bool(found)
                 ways.append(found)
         if all(ways):
             values = yield from self._build_all(ways)
@@ -246,13 +244,7 @@ class _Finder:
     def _item(self, index: int, before: list[Json]) -> Asking[Json]:
         """An item for a position, as liked if that is possible."""
         shapes = tuple(self._facts.applying(index))
-        used: tuple[Shape, ...] = ()
-        if self._facts.is_unique and before:
-            if len(before) > _MAX_DISTINCT:
-                raise _Gap
-            values = {value_key(value): value for value in before}
-            meanings = self._tools.meanings
-            used = (meanings.settle_one(Shape([meanings.make(PartKind.VALUES, values)])),)
+        used = self._unlike(before)
         avoided = (*self._disliked, *(part.shapes[0] for part in self._facts.contains if part.value[1] is not None))
         for liked, disliked in ((self._liked, avoided), (self._liked, self._disliked), ((), ())):
             answer = yield Goal((*shapes, *liked), (*disliked, *used))
@@ -261,10 +253,10 @@ class _Finder:
         raise _Gap
 
     def _satisfy(self, part: Part, built: list[Json], chosen: dict[int, Json]) -> Asking[None]:
-        """Put in items that `contains` asks for: in place of others, or behind."""
+        """Put in items that `contains` asks for: in place of others, or behind. Raises _Gap."""
         low = part.value[0]
         shape = part.shapes[0]
-        for index in range(len(built) + low):
+        for index in range(len(built) + low + self._facts.kinds):
             if self._matching(shape, built) >= low:
                 return
             if index < len(built) and (index in chosen or self._matching(shape, [built[index]])):
@@ -272,16 +264,24 @@ class _Finder:
             if index >= min(self._high, _MAX_LENGTH):
                 raise _Gap
             others = [value for at, value in enumerate(built) if at != index]
-            used: tuple[Shape, ...] = ()
-            if self._facts.is_unique and others:
-                meanings = self._tools.meanings
-                values = {value_key(value): value for value in others}
-                used = (meanings.settle_one(Shape([meanings.make(PartKind.VALUES, values)])),)
-            for disliked in (self._disliked, ()):
-                answer = yield Goal((*self._facts.applying(index), shape), (*disliked, *used))
-                if answer.values:
-                    built[index : index + 1] = [answer.values[0]]
-                    break
+            unlike = self._unlike(others)
+            answer = yield Goal((*self._facts.applying(index), shape), (*self._disliked, *unlike))
+            if not answer.values and self._disliked:
+                answer = yield Goal((*self._facts.applying(index), shape), unlike)
+            if answer.values:
+                built[index : index + 1] = [answer.values[0]]
+            elif index == len(built):
+                built.append((yield from self._item(index, built)))
+
+    def _unlike(self, values: list[Json]) -> tuple[Shape, ...]:
+        """What an item must not satisfy to differ from others, where all must. Raises _Gap."""
+        if not self._facts.is_unique or not values:
+            return ()
+        if len(values) > _MAX_DISTINCT:
+            raise _Gap
+        meanings = self._tools.meanings
+        listed = meanings.make(PartKind.VALUES, {value_key(value): value for value in values})
+        return (meanings.settle_one(Shape([listed])),)
 
     def _matching(self, shape: Shape, values: list[Json]) -> int:
         try:

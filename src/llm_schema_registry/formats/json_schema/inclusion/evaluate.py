@@ -48,7 +48,7 @@ class Evaluator:
     def holds(self, part: Part, value: _Value, depth: int = 0) -> bool:
         """Whether a value satisfies a part. Raises Unsure."""
         self.spend(1)
-        if depth > MAX_DEPTH:
+        if depth > MAX_DEPTH or not part.is_certain:
             raise Unsure
         if atom_of(value) not in part.kind.atoms:
             return True
@@ -169,8 +169,6 @@ class Evaluator:
 
     def _evaluated_by(self, part: Part, value: _Value, depth: int) -> set[int | str]:
         kind = part.kind
-        if depth > MAX_DEPTH:
-            raise Unsure
         everything = set(range(len(value))) if isinstance(value, list) else set(value)
         if kind is PartKind.PROPERTY or kind is PartKind.PREFIX:
             return {part.value} & everything

@@ -134,7 +134,10 @@ class Case:
 
     def of(self, kind: PartKind) -> list[Part]:
         """All parts of a kind that must be satisfied."""
-        return [part for part in self.parts.values() if part.kind is kind]
+        found: list[Part] | None = self.cache.get(kind.name)
+        if found is None:
+            found = self.cache[kind.name] = [part for part in self.parts.values() if part.kind is kind]
+        return found
 
 
 class Choice(NamedTuple):

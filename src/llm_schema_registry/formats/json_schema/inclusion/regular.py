@@ -40,9 +40,9 @@ def compile_pattern(pattern: str) -> Automaton | None:
     try:
         parser = _Parser(pattern)
         start, final = parser.alternatives(0)
-        if parser.at != len(pattern):
-            return None
     except _Beyond:
+        return None
+    if parser.at != len(pattern):
         return None
     # The start is state 0 by construction of `_Parser`.
     parser.jump(0, start)
@@ -182,7 +182,6 @@ class _Parser:
     def _repeated(self, depth: int) -> tuple[int, int]:
         begin = self.at
         part = self._atom(depth)
-        after = self.at
         low, high = self._quantifier()
         if (low, high) == (1, 1):
             return part
@@ -199,8 +198,6 @@ class _Parser:
             end = part[1]
         if high is None:
             self.jump(part[1], part[0])
-        if after == self.at:
-            raise _Beyond
         return start, end
 
     def _quantifier(self) -> tuple[int, int | None]:
@@ -265,8 +262,8 @@ class _Parser:
             elif kind != ":":
                 raise _Beyond
         part = self.alternatives(depth + 1)
-        if self._take() != ")":
-            raise _Beyond
+        # Alternatives end at this or at the end.
+        self._take()
         return part
 
     def _class(self) -> Intervals:

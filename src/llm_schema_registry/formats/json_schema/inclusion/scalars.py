@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Context, Decimal
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, takewhile
 from math import gcd, lcm
 
 from llm_schema_registry.formats.json_schema.inclusion.evaluate import Unsure
@@ -21,6 +21,8 @@ from llm_schema_registry.formats.json_schema.inclusion.parts import (
     WHOLE,
     Part,
     PartKind,
+    atom_of,
+    fraction,
 )
 
 _TRIES = 500
@@ -68,11 +70,13 @@ _FORMAT_SAMPLES = (
 )
 
 
-def as_whole(value: Json) -> tuple[Json, ...]:
-    """An integer in both spellings, 1 and 1.0, which draft 4 tells apart; any other value as it is."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value, Decimal(f"{value}.0")
-    return (value,)
+def spellings(value: Json) -> tuple[Json, ...]:
+    """A whole number in both spellings, 1 and 1.0, which draft 4 tells apart; any other value as it is."""
+    number = fraction(value) if atom_of(value) in _WHOLE_NUMBERS else None
+    return (value,) if number is None else (int(number), Decimal(f"{int(number)}.0"))
+
+
+_WHOLE_NUMBERS = frozenset({INTEGER, WHOLE})
 
 
 def find_number(tools: Tools, case: Case) -> Answer:
@@ -111,24 +115,25 @@ def _written(number: Fraction, case: Case) -> Json:
 def _candidates(case: Case) -> Iterator[Fraction | None]:
     """Numbers worth trying; None at the end if no other could do either."""
     low, high = _interval(case)
-    steps = [part.value for part in case.parts.values() if part.kind is PartKind.MULTIPLE_OF]
+    steps = [part.value for part in case.of(PartKind.MULTIPLE_OF)]
     if case.atom is not FRACTION:
         steps.append(Fraction(1))
+    tries = _TRIES + sum(len(part.value) for part in case.denials if part.kind is PartKind.VALUES)
     if low is not None and high is not None and (low[0] > high[0] or (low[0] == high[0] and (low[1] or high[1]))):
         yield None
-        return
-    if not steps:
-        yield from _fractions(low, high)
-        return
-    step = steps[0]
-    for other in steps[1:]:
-        step = Fraction(lcm(step.numerator, other.numerator), gcd(step.denominator, other.denominator))
-    # Whatever the denials exclude repeats with the least common multiple of all steps.
-    denied = [part.value for part in case.denials if part.kind is PartKind.MULTIPLE_OF]
-    if any((step / other).denominator == 1 for other in denied) or (case.atom is FRACTION and step.denominator == 1):
-        yield None
-        return
-    yield from _multiples(step, low, high)
+    elif not steps:
+        yield from _fractions(low, high, tries)
+    else:
+        step = steps[0]
+        for other in steps[1:]:
+            step = Fraction(lcm(step.numerator, other.numerator), gcd(step.denominator, other.denominator))
+        denied = [part.value for part in case.denials if part.kind is PartKind.MULTIPLE_OF]
+        if any((step / other).denominator == 1 for other in denied) or (
+            case.atom is FRACTION and step.denominator == 1
+        ):
+            yield None
+        else:
+            yield from _multiples(step, low, high, tries)
 
 
 def _interval(case: Case) -> tuple[tuple[Fraction, bool] | None, tuple[Fraction, bool] | None]:
@@ -146,45 +151,41 @@ def _interval(case: Case) -> tuple[tuple[Fraction, bool] | None, tuple[Fraction,
 
 
 def _multiples(
-    step: Fraction, low: tuple[Fraction, bool] | None, high: tuple[Fraction, bool] | None
+    step: Fraction, low: tuple[Fraction, bool] | None, high: tuple[Fraction, bool] | None, tries: int
 ) -> Iterator[Fraction | None]:
+    first, direction = Fraction(0), 1
     if low is not None:
-        first = -((-low[0]) // step)
-        direction = 1
+        first = step * -((-low[0]) // step)
     elif high is not None:
-        first = high[0] // step
-        direction = -1
-    else:
-        first, direction = 0, 1
-    for index in range(_TRIES):
-        number = step * (first + direction * index)
-        if (high is not None and number > high[0]) or (low is not None and number < low[0]):
-            yield None
-            return
-        yield number
-    if high is not None and low is not None:
-        yield step * (high[0] // step)
+        first, direction = step * (high[0] // step), -1
+
+    def is_inside(number: Fraction) -> bool:
+        return (low is None or number >= low[0]) and (high is None or number <= high[0])
+
+    yield from takewhile(is_inside, (first + direction * step * index for index in range(tries)))
+    if not is_inside(first + direction * step * (tries - 1)):
+        yield None
     elif low is None and high is None:
-        yield from (step * (first - index) for index in range(1, _TRIES))
+        yield from (-step * index for index in range(1, tries))
 
 
-def _fractions(low: tuple[Fraction, bool] | None, high: tuple[Fraction, bool] | None) -> Iterator[Fraction | None]:
+def _fractions(
+    low: tuple[Fraction, bool] | None, high: tuple[Fraction, bool] | None, tries: int
+) -> Iterator[Fraction | None]:
     """Numbers of an interval that need not be whole; there are infinitely many unless it is a point."""
     if low is not None and high is not None:
-        if low[0] == high[0]:
-            yield low[0] if low[0].denominator > 1 else None
-            yield None
-            return
         yield low[0]
+        if low[0] == high[0]:
+            yield None
         yield high[0]
         size = high[0] - low[0]
-        yield from (low[0] + size / 2**power for power in range(1, 40))
-        yield from (low[0] + size * part / 1024 for part in range(1, 400))
-        return
-    base = low[0] if low is not None else high[0] if high is not None else Fraction(0)
-    sign = -1 if low is None and high is not None else 1
-    yield base
-    yield from (base + sign * Fraction(part, 8) for part in range(1, 400))
+        # Finite decimals, as many as are asked for.
+        parts = 2 ** tries.bit_length()
+        yield from (low[0] + size * part / parts for part in range(1, tries))
+    else:
+        base = low[0] if low is not None else high[0] if high is not None else Fraction(0)
+        sign = -1 if low is None and high is not None else 1
+        yield from (base + sign * Fraction(part, 8) for part in range(2 * tries))
 
 
 def find_string(tools: Tools, case: Case) -> Answer:
@@ -199,9 +200,8 @@ def find_string(tools: Tools, case: Case) -> Answer:
             matching.append(known) if known is not None else opaque.append(part)
         elif part.kind is PartKind.FORMAT:
             opaque.append(part)
-            shape = _FORMAT_SHAPES.get(part.value[1]) if part.value[0] == "format" else None
-            if shape is not None and (known := automaton(shape)) is not None:
-                matching.append(known)
+            known = automaton(_FORMAT_SHAPES.get(part.value[1], "") if part.value[0] == "format" else "")
+            matching += [known] if known is not None else []
     for part in case.denials:
         if part.kind is PartKind.MIN_LENGTH:
             high = part.value - 1 if high is None else min(high, part.value - 1)

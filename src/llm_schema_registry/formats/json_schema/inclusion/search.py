@@ -29,6 +29,7 @@ from llm_schema_registry.formats.json_schema.inclusion.objects import find_objec
 from llm_schema_registry.formats.json_schema.inclusion.parts import (
     ARRAY,
     ATOMS,
+    INTEGER,
     NOWHERE,
     NUMBERS,
     OBJECT,
@@ -42,10 +43,7 @@ from llm_schema_registry.formats.json_schema.inclusion.parts import (
     Where,
     atom_of,
 )
-from llm_schema_registry.formats.json_schema.inclusion.scalars import as_whole, find_number, find_string
-
-MAX_CASES = 2_000
-"""Cases of one goal before it is given up."""
+from llm_schema_registry.formats.json_schema.inclusion.scalars import find_number, find_string, spellings
 
 # Denied shapes with several ways each.
 _MANY = 8
@@ -154,7 +152,7 @@ class Search:
         gaps: list[Where] = []
         labels: set[frozenset[int]] = set()
         limit = MAX_VALUES if goal.negative else 1
-        for atom in self._atoms:
+        for atom in self._possible(goal.positive):
             case = Case(atom)
             case.add(goal.positive)
             case.negative.extend(goal.negative)
@@ -163,12 +161,17 @@ class Search:
                 break
         return Answer(tuple(values), tuple(gaps))
 
+    def _possible(self, shapes: Iterable[Shape]) -> Iterable[Atom]:
+        """The types of values that shapes take, as far as they say themselves."""
+        named = [part.value for shape in shapes for part in shape.parts if part.kind is PartKind.TYPES]
+        return [atom for atom in self._atoms if all(atom in atoms for atoms in named)] if named else self._atoms
+
     def _try_each(self, goal: Goal, candidates: Iterable[Json]) -> Answer:
         """Decide a goal whose values are listed."""
         values: list[Json] = []
         gaps: list[Where] = []
         for candidate in candidates:
-            for value in as_whole(candidate) if self.has_whole else (candidate,):
+            for value in spellings(candidate) if self.has_whole else (candidate,):
                 try:
                     is_found = all(self.evaluator.is_valid(shape, value) for shape in goal.positive) and not any(
                         self.evaluator.is_valid(shape, value) for shape in goal.negative
@@ -182,14 +185,9 @@ class Search:
     def _explore(self, case: Case, values: list[Json], gaps: list[Where], labels: set[frozenset[int]]) -> Asking[None]:
         limit = MAX_VALUES if case.negative else 1
         waiting = [case]
-        count = 0
         while waiting and len(values) < limit:
             case = waiting.pop()
-            count += 1
             self.spend(3)
-            if count > MAX_CASES:
-                gaps.append(_place_of(case))
-                return
             ways = self._propagate(case)
             if case.is_dead:
                 continue
@@ -201,6 +199,8 @@ class Search:
                 ways = yield from self._sift(case, ways)
                 if case.is_dead:
                     continue
+            if len(ways) > 1 and case.denials and (yield from self._find(case)).is_empty:
+                continue
             if ways:
                 chosen, choices = min(ways, key=lambda way: len(way[1]))
                 case.negative.remove(chosen)
@@ -213,6 +213,7 @@ class Search:
             answer = yield from self._find(case)
             if answer.is_empty:
                 continue
+            gaps.extend(part.where for part in case.denials if part.kind is PartKind.OPAQUE)
             failing = self._keep(case, answer, values, labels)
             if failing is not None:
                 waiting.extend(self._branches(case, self.choices.to_satisfy(failing)))
@@ -220,7 +221,7 @@ class Search:
                 if case.pending and not answer.values:
                     waiting.extend(self._branches(case, self.choices.to_satisfy(case.pending[0])))
                 else:
-                    gaps.extend(answer.gaps or (_place_of(case),))
+                    gaps.extend(answer.gaps)
 
     def _branches(self, case: Case, choices: list[Choice]) -> list[Case]:
         """The cases in which one choice each is made, in reverse; those that ask for what is denied are left out."""
@@ -288,7 +289,7 @@ class Search:
         listed = case.of(PartKind.VALUES)
         if listed:
             candidates = [
-                v for value in listed[0].value.values() for v in (as_whole(value) if self.has_whole else (value,))
+                v for value in listed[0].value.values() for v in (spellings(value) if self.has_whole else (value,))
             ]
             return self._filtered(case, candidates)
         if case.atom in NUMBERS:
@@ -305,7 +306,8 @@ class Search:
         """Those of the candidates that satisfy every part of a case and none that is denied."""
         found = []
         for value in candidates:
-            if atom_of(value) != case.atom:
+            atom = atom_of(value)
+            if (INTEGER if atom is WHOLE and not self.has_whole else atom) != case.atom:
                 continue
             try:
                 is_found = all(self.evaluator.holds(part, value) for part in case.parts.values()) and not any(
@@ -343,13 +345,6 @@ class Search:
 
 
 _CONSTANTS: dict[Atom, tuple[Json, ...]] = {"null": (None,), "boolean": (True, False)}
-
-
-def _place_of(case: Case) -> Where:
-    """A place to name when a case was given up."""
-    parts = (*case.denials, *case.pending, *case.parts.values())
-    named = [part.where for part in parts if part.where.parent is not None]
-    return named[0] if named else NOWHERE
 
 
 def _finite(shapes: Iterable[Shape]) -> Part | None:

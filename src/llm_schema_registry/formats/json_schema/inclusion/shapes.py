@@ -234,10 +234,9 @@ class Shapes:
         is_exclusive = keyword.startswith("exclusive")
         number = schema[keyword]
         if isinstance(number, bool):
+            # Draft 4 says here how the bound beside it is meant.
             return
         if self.draft is Draft.D4:
-            if is_exclusive:
-                return
             is_exclusive = schema.get("exclusive" + keyword.capitalize()) is True
         exact = fraction(number)
         if exact is None:

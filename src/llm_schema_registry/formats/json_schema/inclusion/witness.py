@@ -7,6 +7,7 @@ names of references may be any string and nothing is ever fetched.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from functools import cached_property
 from itertools import islice
@@ -15,7 +16,7 @@ from urllib.parse import quote
 
 import jsonschema_rs
 
-from llm_schema_registry.formats.json_schema.document import ExactNumber, write_json
+from llm_schema_registry.formats.json_schema.document import ExactNumber, plain, write_json
 from llm_schema_registry.formats.json_schema.drafts import VALIDATORS, Draft
 from llm_schema_registry.formats.json_schema.patterns import MAX_PATTERN
 from llm_schema_registry.formats.json_schema.references import Place, Resources
@@ -51,40 +52,49 @@ class Side:
     def __init__(self, resources: Resources, spend: Callable[[int], None], *, keeps_uncertain: bool) -> None:
         """Take a side; what only some validators assert is left out unless it is kept."""
         self._spend = spend
-        self._patterns: set[str] = set()
         self._resources = resources
         self._keeps_uncertain = keeps_uncertain
 
     @cached_property
     def validator(self) -> jsonschema_rs.Validator | None:
-        """The validator; None where references depend on the way they are reached, or a pattern is too large.
-
-        Raises TooComplex.
+        """The validator; None where there is none: references depend on the way they are reached, or a pattern is
+        beyond the engine. Raises TooComplex.
         """
         resources = self._resources
         if not resources.is_static:
             return None
         documents = [resources.root.schema, *(resources.document(name).schema for name in resources.names)]
-        root, *others = [self._rewritten(document) for document in documents]
+        if self._is_plain():
+            root, others = plain(resources.text), []
+            if isinstance(root, dict):
+                root.pop("$schema", None)
+        else:
+            root, *others = [self._rewritten(document) for document in documents]
         listed = [(f"{_PREFIX}{index}", other) for index, other in enumerate(others, 1)]
-        draft = resources.draft
-        if not all(map(self._is_moderate, self._patterns)):
+        number = _NUMBERS[resources.draft]
+        if not all(map(self._is_moderate, _patterns([root, *others]))):
             return None
-        registry = jsonschema_rs.Registry([(f"{_PREFIX}0", root), *listed], draft=_NUMBERS[draft])
-        return VALIDATORS[draft](
-            root, registry=registry, base_uri=f"{_PREFIX}0", offline=True, pattern_options=_PATTERNS
-        )
+        try:
+            registry = jsonschema_rs.Registry([(f"{_PREFIX}0", root), *listed], draft=number)
+            return VALIDATORS[resources.draft](
+                root, registry=registry, base_uri=f"{_PREFIX}0", offline=True, pattern_options=_PATTERNS
+            )
+        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
+            return None
 
     def _is_moderate(self, pattern: str) -> bool:
-        """Whether a pattern can be compiled in bounds. One at a time: compiling all of a schema has no end to it."""
-        self._spend(_COMPILE_STEPS)
+        """Compile a pattern in bounds. One at a time, for compiling all those of a schema cannot be interrupted."""
         if len(pattern) > MAX_PATTERN:
             return False
-        try:
+        self._spend(_COMPILE_STEPS)
+        with suppress(jsonschema_rs.ValidationError):
             jsonschema_rs.Draft7Validator({"pattern": pattern}, offline=True, pattern_options=_PATTERNS)
-        except jsonschema_rs.ValidationError:
-            return False
         return True
+
+    def _is_plain(self) -> bool:
+        """Whether the schema says all by itself, so that nothing needs to be rewritten; most do."""
+        words = ("$ref", "$dynamicRef", "$recursiveRef", "dependencies", self._resources.draft.id_keyword)
+        return not any(f'"{word}":' in self._resources.text for word in words)
 
     def takes(self, value: Any) -> bool:  # noqa: ANN401 - any JSON value
         """Whether a document is valid; false where there is no validator."""
@@ -114,9 +124,6 @@ class Side:
             return {name: self._rewritten(item) for name, item in value.items()}
         draft = self._resources.draft
         copy = {}
-        self._patterns.update(value.get("patternProperties", ()))
-        if "pattern" in value:
-            self._patterns.add(value["pattern"])
         for name, item in value.items():
             is_unasserted = name == "dependencies" and draft.is_modern and not self._keeps_uncertain
             if name not in _NAMING and not is_unasserted:
@@ -143,6 +150,22 @@ class Side:
             return {"allOf": [{} if target.schema else {"not": {}}]}
         index, path = self._resources.pointers[id(target.schema)]
         return {"$ref": f"{_PREFIX}{index}#{_encode(path)}"}
+
+
+def _patterns(documents: list[Any]) -> set[str]:
+    """What validators compile, and perhaps some more: what looks like a pattern but stands where data do."""
+    found: set[str] = set()
+    waiting = documents.copy()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            pattern, properties = value.get("pattern"), value.get("patternProperties")
+            found.update([pattern] if isinstance(pattern, str) else ())
+            found.update(properties if isinstance(properties, dict) else ())
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    return found
 
 
 def as_text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value

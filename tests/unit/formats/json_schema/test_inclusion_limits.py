@@ -1,0 +1,131 @@
+"""Set inclusion on schemas made to take long or to go deep: answered or given up in time, and memory stays."""
+
+from __future__ import annotations
+
+import json
+import resource
+import runpy
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llm_schema_registry.errors import TooComplex
+from llm_schema_registry.formats.base import Budget
+from llm_schema_registry.formats.json_schema import JsonSchemaFormat
+from llm_schema_registry.formats.json_schema.parse import JsonSchema
+from llm_schema_registry.model import Difference
+
+Json = Any
+FORMAT = JsonSchemaFormat()
+BOMB = Path(__file__).parents[3] / "data" / "schema_bomb_refs.py"
+
+
+def parse(schema: Json) -> JsonSchema:
+    return FORMAT.parse(json.dumps(schema))
+
+
+class Steps(Budget):
+    """A budget of so many steps, whatever the clock says."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__(60)
+        self._left = steps
+
+    def spend(self, steps: int = 1) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise TooComplex("no steps left")
+
+
+def bomb(levels: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, Json]:
+    monkeypatch.setattr("sys.argv", ["schema_bomb_refs.py", str(levels)])
+    runpy.run_path(str(BOMB))
+    pair: dict[str, Json] = json.loads(capsys.readouterr().out)
+    return pair
+
+
+def answer(reader: JsonSchema, writer: JsonSchema) -> list[Difference] | None:
+    """What is found within the checker's budget, which may be overrun by one step; None for too complex."""
+    began = time.thread_time()
+    try:
+        return list(FORMAT.hazards(reader, writer, Budget(0.1)))
+    except TooComplex:
+        return None
+    finally:
+        # The rest is what watching the lines of this test run costs.
+        assert time.thread_time() - began < 0.6
+
+
+@pytest.mark.parametrize("levels", [20, 200, 2_000])
+def test_a_bomb_of_references_is_answered_in_time(
+    levels: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = bomb(levels, capsys, monkeypatch)
+    old, new = parse(pair["old"]), parse(pair["new"])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    narrowed, widened = answer(new, old), answer(old, new)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
+    if levels == 20:
+        assert narrowed is not None
+        assert [each.path for each in narrowed] == ["#/definitions/d20/maxLength"]
+        assert widened == []
+    # Deeper ones may take too long on a slow machine, but are never answered wrongly.
+    assert narrowed is None or narrowed
+    assert not widened
+
+
+def test_a_document_that_would_be_too_deep_is_no_witness() -> None:
+    def chain(leaf: Json) -> JsonSchema:
+        definitions = {
+            f"d{level}": {"items": [{"$ref": f"#/definitions/d{level + 1}"}], "minItems": 1} for level in range(300)
+        }
+        return parse({"$ref": "#/definitions/d0", "definitions": {**definitions, "d300": leaf}})
+
+    (found,) = FORMAT.hazards(chain({"maxLength": 3}), chain({"maxLength": 5}), Budget(5))
+    assert (found.kind, found.sample) == ("DOCUMENT_UNDECIDED", "")
+
+
+def test_what_was_found_before_time_ran_out_is_told() -> None:
+    reader, writer = (
+        parse({"properties": {f"p{number}": {"maximum": limit} for number in range(40)}}) for limit in (4, 5)
+    )
+    outcomes = set()
+    for steps in range(0, 4_000, 50):
+        try:
+            outcomes.add(len(FORMAT.hazards(reader, writer, Steps(steps))))
+        except TooComplex:
+            outcomes.add(0)
+    assert {0, 20} <= outcomes
+    assert len(outcomes) > 2
+
+
+def test_a_large_schema_that_hardly_changed_is_checked_in_a_moment() -> None:
+    properties = {f"p{number}": {"type": "string", "maxLength": number + 1} for number in range(300)}
+    writer = parse({"type": "object", "properties": properties})
+    reader = parse({"type": "object", "title": "t", "properties": {**properties, "p5": {"type": "string"}}})
+    best = min(_seconds(reader, writer) for _ in range(5))
+    assert best < 0.05
+
+
+def _seconds(reader: JsonSchema, writer: JsonSchema) -> float:
+    began = time.thread_time()
+    assert FORMAT.hazards(reader, writer, Budget(5)) == []
+    return time.thread_time() - began
+
+
+def test_a_tagged_union_of_hundreds_is_matched_by_its_tags() -> None:
+    def union(word: str, kind: str) -> JsonSchema:
+        members = [
+            {"type": "object", "properties": {"k": {"const": number}, "v": {"type": kind}}, "required": ["k"]}
+            for number in range(150)
+        ]
+        members[3]["properties"]["v"] = {"type": "integer"}  # type: ignore[index]  # a dictionary in there
+        return parse({word: members})
+
+    for word in ("anyOf", "oneOf"):
+        assert FORMAT.hazards(union(word, "number"), union(word, "number"), Budget(1)) == []
+        wider = FORMAT.hazards(union(word, "number"), union(word, "integer"), Budget(5))
+        assert wider == []
+        assert FORMAT.hazards(union(word, "integer"), union(word, "number"), Budget(5))
