@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from llm_schema_registry.compatibility import Judge, Side
+from llm_schema_registry.compatibility import MAX_CHARACTERS, Judge, Side
 from llm_schema_registry.errors import TooComplex
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.model import CompatibilityLevel, CompatibilityPolicy, Report
@@ -102,3 +102,40 @@ def test_many_words_are_held_against_a_pattern() -> None:
     words = json.dumps({"enum": [f"s{n}" for n in range(1, 100_001)]})
     report = compare("JSON", words, '{"type":"string","pattern":"^s[0-9]*$"}', "SOUND")
     assert report is None or not report.is_compatible
+
+
+def named(schema_type: str, word: str) -> str:
+    """A schema whose differences from its twin have long names or values."""
+    if schema_type == "AVRO":
+        symbols = json.dumps([f"{word}{n}" for n in range(3_000)])
+        uses = ",".join(f'{{"name":"u{n}","type":"E"}}' for n in range(1_000))
+        enum = f'{{"type":"enum","name":"E","symbols":{symbols}}}'
+        return f'{{"type":"record","name":"R","fields":[{{"name":"d","type":{enum}}},{uses}]}}'
+    if schema_type == "PROTOBUF":
+        fields = "".join(f"{word} x{n} = {n};" for n in range(1, 1_000))
+        return f'syntax = "proto3"; message {"M" * 60_000} {{ {fields} }}'
+    names = [f"{'x' * 10_000}{n}" for n in range(300)]
+    return json.dumps({"properties": {name: {"type": word, "const": word * 100} for name in names}, "required": names})
+
+
+@pytest.mark.parametrize("policy", ["STRICT", "SOUND"])
+@pytest.mark.parametrize(
+    ("schema_type", "words"),
+    [("AVRO", ("s", "t")), ("PROTOBUF", ("int32", "string")), ("JSON", ("string", "integer"))],
+)
+def test_a_report_is_short_and_keeps_its_verdict(schema_type: str, words: tuple[str, str], policy: str) -> None:
+    reader, writer = (named(schema_type, word) for word in words)
+    report = compare(schema_type, reader, writer, policy, is_thorough=True)
+    assert report is not None
+    assert not report.is_compatible
+    # Each direction has its findings, and they overrun by one at most.
+    assert sum(map(len, report.messages)) < MAX_CHARACTERS
+    assert len(str(report.findings)) < 3 * MAX_CHARACTERS
+
+
+def test_large_values_are_cut() -> None:
+    reader, writer = (json.dumps({"const": letter * 1_000_000}) for letter in "ab")
+    report = compare("JSON", reader, writer, "SOUND", is_thorough=True)
+    assert report is not None
+    assert not report.is_compatible
+    assert len(str(report.findings)) < 100_000
