@@ -139,3 +139,26 @@ def test_large_values_are_cut() -> None:
     assert report is not None
     assert not report.is_compatible
     assert len(str(report.findings)) < 100_000
+
+
+def fields(count: int, word: str) -> str:
+    return "".join(f"{word} f{n} = {n + 20_000};" for n in range(count))
+
+
+PROTOBUF = {
+    "reserved and used numbers": ("".join(f"reserved {n + 20_000};" for n in range(15_000)), fields(15_000, "int32")),
+    "a oneof": (f"oneof o {{ {fields(15_000, 'int32')} }}", f"oneof o {{ {fields(15_000, 'int64')} }}"),
+    "fields": (fields(15_000, "int32"), fields(15_000, "string")),
+    "an enum": (
+        "enum E { A = 0; } E e = 1;",
+        f"enum E {{ {''.join(f'A{n} = {n};' for n in range(50_000))} }} E e = 1;",
+    ),
+}
+
+
+@pytest.mark.parametrize("policy", ["STRICT", "SOUND"])
+@pytest.mark.parametrize("name", PROTOBUF)
+def test_large_messages_are_compared_in_bounds(name: str, policy: str) -> None:
+    reader, writer = (f'syntax = "proto3"; message M {{ {body} }}' for body in PROTOBUF[name])
+    report = compare("PROTOBUF", reader, writer, policy)
+    assert report is None or not report.is_compatible or policy == "STRICT"
