@@ -19,8 +19,8 @@ _Value = Any  # any JSON value
 _Inner = Iterator[tuple[Shape, _Value]]
 
 
-def is_bounded(root: Shape, document: _Value, evaluator: Evaluator) -> bool:
-    """Whether a validator of a shape is through with a document soon, however it goes about it.
+def effort_for(root: Shape, document: _Value, evaluator: Evaluator) -> int:
+    """How many constraints a validator of a shape checks in a document; no more than MAX_EFFORT are counted.
 
     What applies to the same value at the same distance from the root is looked at once and counted as often as it
     applies, so that this takes no longer than MAX_EFFORT steps itself. Raises TooComplex.
@@ -37,13 +37,19 @@ def is_bounded(root: Shape, document: _Value, evaluator: Evaluator) -> bool:
                     continue
                 effort += times * _own(part, value)
                 if effort > MAX_EFFORT:
-                    return False
+                    return effort
                 for inner, item in _inner(part, value, evaluator):
                     key = (id(inner), id(item))
                     known = following.get(key)
                     following[key] = (inner, item, times + (known[2] if known else 0))
         waiting = following
-    return True
+    return effort
+
+
+def size_of(document: _Value) -> int:
+    """How many values a document holds. Its depth is bounded by what reasoning builds."""
+    members = document.values() if isinstance(document, dict) else document if isinstance(document, list) else ()
+    return 1 + sum(map(size_of, members))
 
 
 def _own(part: Part, value: _Value) -> int:

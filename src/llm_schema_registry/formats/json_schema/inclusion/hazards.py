@@ -12,7 +12,7 @@ from typing import NamedTuple
 from llm_schema_registry.errors import TooComplex
 from llm_schema_registry.formats.base import Budget
 from llm_schema_registry.formats.json_schema.drafts import Draft
-from llm_schema_registry.formats.json_schema.inclusion.effort import is_bounded
+from llm_schema_registry.formats.json_schema.inclusion.effort import MAX_EFFORT, effort_for, size_of
 from llm_schema_registry.formats.json_schema.inclusion.evaluate import Evaluator
 from llm_schema_registry.formats.json_schema.inclusion.goal import Answer, Goal, Json
 from llm_schema_registry.formats.json_schema.inclusion.parts import Meanings, Shape
@@ -29,6 +29,8 @@ UNDECIDED = "DOCUMENT_UNDECIDED"
 _MAX_GAPS = 5
 # CPU seconds for documents that were found before the time was over.
 _TIME_TO_TELL = 0.03
+# Each fault that a validator tells of holds a copy of the document.
+_MAX_COPIED = 300_000
 
 
 def hazards(reader: Resources, writer: Resources, budget: Budget) -> list[Difference]:
@@ -72,10 +74,13 @@ class _Judge(NamedTuple):
     evaluator: Evaluator
 
     def takes(self, value: Json) -> bool:
-        return is_bounded(self.shape, value, self.evaluator) and self.side.takes(value)
+        return effort_for(self.shape, value, self.evaluator) <= MAX_EFFORT and self.side.takes(value)
 
     def refusals(self, value: Json) -> list[Refusal]:
-        return self.side.refusals(value) if is_bounded(self.shape, value, self.evaluator) else []
+        effort = effort_for(self.shape, value, self.evaluator)
+        if effort > MAX_EFFORT:
+            return []
+        return self.side.refusals(value, all_of_them=effort * size_of(value) <= _MAX_COPIED)
 
 
 def _witnesses(values: Iterable[Json], reader: _Judge, writer: _Judge) -> list[Difference]:

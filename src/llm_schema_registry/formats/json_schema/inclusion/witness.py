@@ -100,10 +100,17 @@ class Side:
         """Whether a document is valid; false where there is no validator."""
         return self.validator is not None and self.validator.is_valid(value)
 
-    def refusals(self, value: Any) -> list[Refusal]:  # noqa: ANN401 - any JSON value
-        """Return the first faults of a document; none if it is valid, or where there is no validator."""
-        errors = self.validator.iter_errors(value) if self.validator is not None else ()
-        return [self._refusal(error) for error in islice(errors, _MAX_FAULTS)]
+    def refusals(self, value: Any, *, all_of_them: bool = True) -> list[Refusal]:  # noqa: ANN401 - any JSON value
+        """Return the first faults of a document, or only one; none if it is valid, or where there is no validator."""
+        if self.validator is None:
+            return []
+        if all_of_them:
+            return [self._refusal(error) for error in islice(self.validator.iter_errors(value), _MAX_FAULTS)]
+        try:
+            self.validator.validate(value)
+        except jsonschema_rs.ValidationError as error:
+            return [self._refusal(error)]
+        return []
 
     def _refusal(self, error: jsonschema_rs.ValidationError) -> Refusal:
         message = error.message if len(error.message) <= _MAX_OUTCOME else error.message[:_MAX_OUTCOME] + "..."
