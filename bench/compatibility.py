@@ -7,7 +7,6 @@ milliseconds of the thread; the ratio is to parsing the candidate's text in the 
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import resource
 import runpy
@@ -26,7 +25,7 @@ from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.formats.base import Format
 from llm_schema_registry.model import CompatibilityLevel, CompatibilityPolicy, Report, Subject, Submission
 from llm_schema_registry.registry import compatibility, config, registration
-from llm_schema_registry.registry.engines import Engines
+from llm_schema_registry.registry.engines import Engines, spare_collections
 from llm_schema_registry.registry.operation import Call, Policy
 from llm_schema_registry.store.sql import SqlStore
 
@@ -162,8 +161,7 @@ def print_bombs() -> None:
 
 
 def main() -> None:
-    gc.collect()
-    gc.freeze()  # as the server does when it has started
+    spare_collections()  # as the server does when it has started
     print(f"{'policy':8}{'format':10}{'fields':>8}{'p50 ms':>10}{'p95 ms':>10}{'growth':>10}{'/ parse':>10}")
     for policy in (CompatibilityPolicy.STRICT, CompatibilityPolicy.SOUND):
         print_checks(policy)

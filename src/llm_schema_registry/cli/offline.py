@@ -30,6 +30,7 @@ from llm_schema_registry.errors import InvalidSchema, TooComplex
 from llm_schema_registry.formats import FORMATS, get_format
 from llm_schema_registry.formats.base import Format, ResolvedReference
 from llm_schema_registry.model import CompatibilityLevel, CompatibilityPolicy, Finding, Place, Report
+from llm_schema_registry.registry.engines import spare_collections
 from llm_schema_registry.wire.report import ReportBody, report_v1
 
 INVALID = "INVALID_SCHEMA"
@@ -53,6 +54,7 @@ class Offline:
         references: Sequence[str] | None,
     ) -> None:
         """Read the references, each `NAME=FILE`. Raises Failure for what cannot be read."""
+        spare_collections()
         self._judge = Judge(level, policy, is_thorough=True)
         self._schema_type = schema_type
         self._references = tuple(_reference(text) for text in references or ())

@@ -54,8 +54,9 @@ class JsonSchemaFormat:
     def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
         """Return the one-line pseudo-object of compatibility-rules 1.8; its last quote is a single one there."""
         text = sentence(KINDS[difference.kind], difference, reader_name, writer_name)
-        line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-        return f'{{errorType:"{difference.kind}", description:"{line}\'}}'
+        if not text.isprintable():
+            text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+        return f'{{errorType:"{difference.kind}", description:"{text}\'}}'
 
     def logical(self, parsed: Parsed) -> LogicalType:
         """Return the schema as a table. Raises InvalidSchema when it cannot be one."""

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, urljoin
 
 from llm_schema_registry.errors import InvalidSchema
 from llm_schema_registry.formats.base import ResolvedReference
-from llm_schema_registry.formats.json_schema.document import read_json, write_json
+from llm_schema_registry.formats.json_schema.document import read_json, write_json, write_sorted
 from llm_schema_registry.formats.json_schema.drafts import (
     LISTED,
     MAPPED,
@@ -66,6 +66,7 @@ class Resources:
         self.dynamic_anchors: list[str] = []
         self._bases: dict[int, str] = {}
         self._names: dict[int, str] = {}
+        self._texts: dict[int, str] = {}
         self._pending: list[tuple[str, str, _Origin]] = []
         # Subschemas that were held against the metaschema: as part of the root, or as target of a `$ref`.
         self._checked: set[int] = set()
@@ -123,6 +124,13 @@ class Resources:
     def name_of(self, place: Place) -> str | None:
         """Return the reference name of a place that is a whole registered document."""
         return self._names.get(id(place.schema))
+
+    def text_of(self, schema: object) -> str:
+        """Return the text of a part of these documents with sorted keys; written once."""
+        text = self._texts.get(id(schema))
+        if text is None:
+            text = self._texts[id(schema)] = write_sorted(schema)
+        return text
 
     def base_of(self, schema: object, base: str) -> str:
         """Return the address that references inside a schema start from, given its surroundings' address."""

@@ -6,6 +6,7 @@ Refuses to decide on the values of properties: it asks for them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice, product
 from typing import NamedTuple
 
 from llm_schema_registry.formats.json_schema.inclusion.evaluate import Unsure
@@ -41,8 +42,8 @@ class _Facts:
         self.low, self.high = 0, 10**18
         for part in case.parts.values():
             self._add(part)
-        # Every name that is spoken of; all others are alike but for the patterns.
-        self.known = dict.fromkeys((*self.names, *self.required))
+        # Every name that is spoken of, required ones first; all others are alike but for the patterns.
+        self.known = dict.fromkeys((*self.required, *self.names))
         for names, patterns, _ in self.additional:
             self.known.update(dict.fromkeys(name for name in sorted(names) if name not in self.known))
             for pattern in patterns:
@@ -78,10 +79,11 @@ class _Pick(NamedTuple):
 
 
 class _Picks(NamedTuple):
-    """Ways to fail a denied part; `is_complete` if there are no others."""
+    """Ways to fail a denied part; `is_complete` if there are no others, `is_forced` if it must be this property."""
 
     picks: list[_Pick]
     is_complete: bool = True
+    is_forced: bool = False
 
 
 def find_object(tools: Tools, case: Case) -> Asking[Answer]:
@@ -124,18 +126,19 @@ class _Finder:
         return Answer((), tuple(named[:1]) or (NOWHERE,))
 
     def _build_all(self, picked: list[_Picks]) -> Asking[Answer]:
-        """Build objects: one for each way if one part is denied, one for the first ways if several are."""
+        """Build objects: for each way to fail the denied parts together, as far as there is room.
+
+        One name of a kind stands for all of them, which is exact for one denied part alone.
+        """
         found: list[Json] = []
-        is_exact = all(picks.is_complete for picks in picked)
-        if len(picked) == 1:
-            chosen = [{pick.name: pick.negative} for pick in picked[0].picks]
-        else:
+        is_exact = len(picked) < 2 or all(picks.is_forced for picks in picked)
+        is_exact = is_exact and all(picks.is_complete and len(picks.picks) <= MAX_VALUES for picks in picked)
+        chosen: list[dict[str, tuple[Shape, ...]]] = []
+        for combination in islice(product(*(picks.picks for picks in picked)), MAX_VALUES):
             merged: dict[str, tuple[Shape, ...]] = {}
-            for picks in picked:
-                pick = picks.picks[0]
+            for pick in combination:
                 merged[pick.name] = (*merged.get(pick.name, ()), *pick.negative)
-                is_exact = is_exact and len(picks.picks) == 1
-            chosen = [merged]
+            chosen.append(merged)
         for names in chosen:
             options: list[tuple[str, tuple[Json, ...]]] = []
             for name, negative in names.items():
@@ -269,7 +272,7 @@ class _Finder:
             if not self._is_name(part.value):
                 return _Picks([])
             answer = yield Goal(tuple(self._applying(part.value)), (shape,))
-            return _Picks([_Pick(part.value, (shape,))] if answer.values else [], not answer.gaps)
+            return _Picks([_Pick(part.value, (shape,))] if answer.values else [], not answer.gaps, is_forced=True)
         if part.kind is PartKind.PATTERN_PROPERTY:
             return (yield from self._undeclared((part.value,), frozenset(), (), shape))
         if part.kind is PartKind.ADDITIONAL:
@@ -291,7 +294,8 @@ class _Finder:
         picks: list[_Pick] = []
         is_complete = True
         facts = self._facts
-        for name in facts.known:
+        forced = [part.value for part in self._case.denials if part.kind is PartKind.PROPERTY]
+        for name in dict.fromkeys((*forced, *facts.known)):
             if name in declared:
                 continue
             self._tools.spend(1)
@@ -393,7 +397,7 @@ class _Finder:
             if answer.values:
                 picks.append(_Pick(name))
                 if len(picks) >= MAX_VALUES:
-                    break
+                    return _Picks(picks, is_complete=False)
         for extra, shapes in self._kinds_of_names(()):
             answer = yield Goal(tuple(shapes))
             if answer.is_empty:

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
-from llm_schema_registry.formats.json_schema.document import write_sorted
 from llm_schema_registry.formats.json_schema.drafts import Draft
 from llm_schema_registry.formats.json_schema.inclusion.evaluate import is_asserted
 from llm_schema_registry.formats.json_schema.inclusion.parts import (
@@ -106,7 +105,7 @@ class Shapes:
 
     def _lazy(self, schema: dict[str, Any], where: Where) -> Shape | None:
         """Make a shape that reads its schema when it is asked for its parts; None if that refers to others."""
-        text = write_sorted(schema)
+        text = self._resources.text_of(schema)
         self._spend(1 + len(text) // 200)
         if any(word in text for word in _REFERRING):
             return None
