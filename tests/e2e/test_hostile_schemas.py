@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from statistics import median
 from urllib.parse import quote
 
 import httpx
@@ -309,6 +312,24 @@ def test_two_schemas_are_compared(registry: Registry, name: str) -> None:
     second = registry.register(name, newer, schema_type)
     assert second.status_code in {200, 409, 422}, second.text[:500]
     assert len(second.content) < 8 * MIB
+
+
+def test_reads_are_answered_while_hard_schemas_are_compared(registry: Registry) -> None:
+    name = "reads beside bombs"
+    assert registry.register(name, alternatives("anyOf", 2_000, 1_000), "JSON").status_code == 200
+    settings = {"compatibility": "FULL", "compatibilityPolicy": "SOUND"}
+    assert registry.ask("PUT", f"/config/{quote(name)}", name, settings).status_code == 200
+    body = {"schema": alternatives("anyOf", 2_000, 0), "schemaType": "JSON"}
+    path = f"/compatibility/subjects/{quote(name)}/versions"
+    with ThreadPoolExecutor(8) as clients:
+        checks = [clients.submit(registry.ask, "POST", path, name, body) for _ in range(24)]
+        seconds = []
+        while not all(check.done() for check in checks):
+            seconds.append(registry.ask("GET", "/subjects?limit=1", name).elapsed.total_seconds())
+            time.sleep(0.01)
+    assert {check.result().status_code for check in checks} == {422}
+    assert {check.result().json()["error_code"] for check in checks} == {42212}
+    assert median(seconds) < 0.25
 
 
 def test_nothing_is_fetched(registry: Registry, canary: Canary) -> None:

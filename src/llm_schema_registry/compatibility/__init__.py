@@ -3,8 +3,8 @@
 Refuses to know any format, and where earlier versions come from.
 """
 
+from llm_schema_registry.compatibility.brief import MAX_CHARACTERS, MAX_FINDINGS
 from llm_schema_registry.compatibility.judge import (
-    MAX_FINDINGS,
     TRANSITIVE,
     Judge,
     Side,
@@ -15,6 +15,7 @@ from llm_schema_registry.compatibility.logical import check_logical
 from llm_schema_registry.compatibility.several import join_reports, newest_of_each, warnings_of, with_more
 
 __all__ = [
+    "MAX_CHARACTERS",
     "MAX_FINDINGS",
     "TRANSITIVE",
     "Judge",

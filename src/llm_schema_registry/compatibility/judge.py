@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import msgspec
 
 from llm_schema_registry.compatibility.allowances import with_allowances
+from llm_schema_registry.compatibility.brief import by_weight, within_bounds
 from llm_schema_registry.errors import TooComplex
 from llm_schema_registry.formats.base import SOUND_ONLY, Format, Parsed, breaks, sentence
 from llm_schema_registry.formats.budget import Budget
@@ -28,9 +30,6 @@ from llm_schema_registry.model import (
 
 MAX_QUOTED_SCHEMA = 10 * 1024
 """Characters of an earlier schema that are quoted in a message before it is cut (compatibility-rules 1.8)."""
-
-MAX_FINDINGS = 1_000
-"""Findings of one direction of a pair that are explained; further ones change no verdict."""
 
 TRANSITIVE = frozenset(
     {
@@ -55,7 +54,6 @@ BACKWARD = frozenset(
         CompatibilityLevel.FULL_TRANSITIVE,
     }
 )
-_RANKS = {Severity.BREAKING: 0, Severity.HAZARD: 1, Severity.INFO: 2}
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -153,7 +151,12 @@ class Judge:
         """Weigh and explain differences."""
         explaining = Budget(self.budget_seconds / 4)
         names = ("new", "old") if direction is Direction.BACKWARD else ("old", "new")
-        found = [
+        weighed = [(self._severity(fmt, difference), difference) for difference in differences]
+        if not self.is_thorough:
+            weighed = [pair for pair in weighed if pair[0] is not Severity.INFO]
+        # The most severe ones come first, so that the verdict stays however much is left out.
+        ranked = by_weight([severity for severity, _ in weighed])
+        told = within_bounds(
             Finding(
                 difference=difference,
                 severity=severity,
@@ -162,21 +165,12 @@ class Judge:
                 detail=_explain(fmt, difference, reader, writer, explaining),
                 message=fmt.describe(difference, *names),
             )
-            for severity, difference in self._weigh(fmt, differences)
-        ]
+            for severity, difference in (weighed[index] for index in ranked)
+        )
+        found = [finding for _, finding in sorted(zip(ranked, told, strict=False), key=itemgetter(0))]
         if self.is_thorough or any(finding.breaks for finding in found):
             found = with_places(fmt, found, reader, writer)
         return found
-
-    def _weigh(self, fmt: Format, differences: Sequence[Difference]) -> Iterable[tuple[Severity, Difference]]:
-        """Choose what to tell, in order; of too many the least severe go first, so that the verdict stays."""
-        weighed = [(self._severity(fmt, difference), difference) for difference in differences]
-        if not self.is_thorough:
-            weighed = [pair for pair in weighed if pair[0] is not Severity.INFO]
-        if len(weighed) > MAX_FINDINGS:
-            ranked = sorted(range(len(weighed)), key=lambda index: _RANKS[weighed[index][0]])
-            weighed = [weighed[index] for index in sorted(ranked[:MAX_FINDINGS])]
-        return weighed
 
     def _severity(self, fmt: Format, difference: Difference) -> Severity:
         kind = fmt.kinds[difference.kind]

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import msgspec
 
 from llm_schema_registry.compatibility import logical_kinds
-from llm_schema_registry.compatibility.judge import BACKWARD, FORWARD, MAX_FINDINGS, Judge, Side, with_places
+from llm_schema_registry.compatibility.brief import bounded
+from llm_schema_registry.compatibility.judge import BACKWARD, FORWARD, Judge, Side, with_places
 from llm_schema_registry.compatibility.logical_rules import BOTH, At, Problem, Table, compare, validate
 from llm_schema_registry.errors import InvalidSchema
 from llm_schema_registry.formats.base import Format, sentence
@@ -52,7 +53,7 @@ def check_logical(judge: Judge, fmt: Format, candidate: Side, previous: Sequence
         if judge.level in BACKWARD:
             problems = compare(table, earlier, Budget(judge.budget_seconds))
             found += _findings(judge, fmt, problems, candidate, side, Direction.BACKWARD)
-    return tuple(found[:MAX_FINDINGS])
+    return bounded(found)
 
 
 def _table_of(fmt: Format, side: Side) -> LogicalType | None:
@@ -68,7 +69,7 @@ def _findings(
     judge: Judge, fmt: Format, problems: Sequence[Problem], reader: Side, writer: Side, direction: Direction
 ) -> tuple[Finding, ...]:
     version = writer.version if direction is Direction.BACKWARD else reader.version
-    findings = [_finding(problem, direction, version) for problem in problems[:MAX_FINDINGS]]
+    findings = bounded([_finding(problem, direction, version) for problem in problems])
     return tuple(with_places(fmt, findings, reader, writer) if findings else findings)
 
 

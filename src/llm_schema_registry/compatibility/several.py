@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from llm_schema_registry.compatibility.judge import MAX_FINDINGS
+from llm_schema_registry.compatibility.brief import bounded
 from llm_schema_registry.model import Finding, Report, Severity
 
 
@@ -19,7 +19,7 @@ def join_reports(report: Report, further: Report) -> Report:
         further,
         is_compatible=report.is_compatible and further.is_compatible,
         messages=(*report.messages, *further.messages),
-        findings=(*report.findings, *further.findings)[:MAX_FINDINGS],
+        findings=bounded((*report.findings, *further.findings)),
         compared=(*report.compared, *further.compared),
         are_hazards_complete=report.are_hazards_complete and further.are_hazards_complete,
     )
@@ -32,7 +32,7 @@ def with_more(report: Report, findings: Sequence[Finding]) -> Report:
         report,
         is_compatible=report.is_compatible and not messages,
         messages=(*report.messages, *messages),
-        findings=(*report.findings, *findings)[:MAX_FINDINGS],
+        findings=bounded((*report.findings, *findings)),
     )
 
 

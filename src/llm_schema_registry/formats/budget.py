@@ -52,6 +52,10 @@ class Budget:
         """CPU seconds until `spend` refuses; negative afterwards."""
         return self._ends_at - _worked_seconds()
 
+    def extend(self, seconds: float) -> None:
+        """Allow so much from now on, to finish with what was found when the time is over."""
+        self._ends_at = _worked_seconds() + seconds
+
     def spend(self, steps: int = 1) -> None:
         """Count work of about a microsecond a step. Raises TooComplex once the time is used up."""
         self._steps += steps

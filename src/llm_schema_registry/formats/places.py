@@ -15,7 +15,7 @@ from llm_schema_registry.model import Place
 
 # Comments are part of the texts that Java's Avro reads.
 _TOKEN = re.compile(
-    r"""(?P<string>"(?:[^"\\]|\\.)*")|(?P<open>[{\[])|(?P<close>[}\]])|(?P<colon>:)|(?P<comma>,)"""
+    r"""(?P<string>"(?:[^"\\]++|\\.)*+")|(?P<open>[{\[])|(?P<close>[}\]])|(?P<colon>:)|(?P<comma>,)"""
     r"""|(?P<skipped>\s+|//[^\n]*|/\*.*?\*/)|(?P<literal>[^\s{}\[\]:,"/]+)""",
     re.DOTALL,
 )

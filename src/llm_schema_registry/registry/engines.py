@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -24,6 +23,10 @@ _Key = tuple[str, str, tuple[ResolvedReference, ...], bool]
 
 CACHED_CHARACTERS = 4 * 1024 * 1024
 """Bound of the cache, in characters of canonical text; a schema that was compared takes up to forty times that."""
+
+THREADS = 3
+"""One to compute and two that may wait for the compiler of Protobuf. More compute nothing sooner, as only one has the
+interpreter at a time, but the event loop has to wait for each of them."""
 
 
 def _size(parsed: Parsed) -> int:
@@ -44,9 +47,9 @@ def spare_collections() -> None:
 class Engines:
     """The formats with a bounded set of threads and a cache of parsed schemas, keyed by all that parsing depends on."""
 
-    def __init__(self, formats: Mapping[str, Format], threads: int | None = None) -> None:
+    def __init__(self, formats: Mapping[str, Format], threads: int = THREADS) -> None:
         self.formats = formats
-        self._threads = ThreadPoolExecutor(threads or (os.cpu_count() or 1) + 2, thread_name_prefix="engine")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="engine")
         self._parsed: LRUCache[_Key, Parsed] = LRUCache(CACHED_CHARACTERS, getsizeof=_size)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -9,6 +9,9 @@ from collections.abc import Callable
 
 import jsonschema_rs
 
+MAX_PATTERN = 20_000
+"""Characters of a pattern that is compiled: engines read all of it before they look at the size of what comes out."""
+
 _SIZE_LIMIT = 256 * 1024
 _LINEAR = jsonschema_rs.RegexOptions(size_limit=_SIZE_LIMIT)
 # Look-around and back-references need an engine that goes back; it gives up, which counts as no match.
@@ -44,6 +47,8 @@ class Patterns:
 
 
 def _compile(pattern: str) -> _Compiled | None:
+    if len(pattern) > MAX_PATTERN:
+        return None
     for options, steps in ((_LINEAR, 1), (_BACKTRACKING, _BACKTRACK_STEPS)):
         try:
             validator = jsonschema_rs.Draft7Validator({"pattern": pattern}, offline=True, pattern_options=options)

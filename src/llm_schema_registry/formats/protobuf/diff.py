@@ -5,7 +5,7 @@ Refuses to judge kinds; it asks the kinds table only where a verdict on an impor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FileDescriptorProto
@@ -94,12 +94,12 @@ class _Comparison:
                 yield from self._types(reader_side, writer_side, here)
                 if places[name] != former_places[name]:
                     yield _difference("MESSAGE_MOVED", here, f"{places[name]} against {former_places[name]}")
-        yield from _enums(reader.scope.enum_type, writer.scope.enum_type, path)
+        yield from _enums(reader.scope.enum_type, writer.scope.enum_type, path, self._budget.spend)
 
     def _fields(self, reader_name: str, writer_name: str, path: Path) -> Iterator[Item]:
         reader = _shape(self._reader, reader_name)
         writer = _shape(self._writer, writer_name)
-        self._budget.spend(10 + 10 * (len(reader.fields) + len(writer.fields)))
+        self._budget.spend(10 + 5 * (len(reader.fields) + len(writer.fields)))
         yield from _exclusions(reader, writer, path)
         oneofs, former_oneofs = frozenset(reader.oneofs), frozenset(writer.oneofs)
         for oneof in sorted(oneofs ^ former_oneofs):
@@ -107,6 +107,7 @@ class _Comparison:
         # A oneof is deleted as a whole when neither its name nor any of its numbers is left.
         kept = {"", *oneofs, *(field.oneof for field in writer.fields.values() if field.number in reader.fields)}
         for number in sorted({*reader.fields, *writer.fields}):
+            self._budget.spend(10)
             if number not in writer.fields:
                 yield _added(reader.fields[number], path)
             elif number in reader.fields:
@@ -240,7 +241,10 @@ def _exclusions(reader: MessageShape, writer: MessageShape, path: Path) -> Itera
 
 
 def _enums(
-    readers: Iterable[EnumDescriptorProto], writers: Iterable[EnumDescriptorProto], path: Path
+    readers: Iterable[EnumDescriptorProto],
+    writers: Iterable[EnumDescriptorProto],
+    path: Path,
+    spend: Callable[[int], None],
 ) -> Iterator[Difference]:
     reader_enums = {enum.name: enum for enum in readers}
     writer_enums = {enum.name: enum for enum in writers}
@@ -254,6 +258,7 @@ def _enums(
             new = {value.number: value.name for value in reader_enums[name].value}
             old = {value.number: value.name for value in writer_enums[name].value}
             for number in sorted({*new, *old}):
+                spend(3)
                 if number not in old:
                     yield _difference("ENUM_CONST_ADDED", (*here, str(number)), new[number])
                 elif number not in new:

@@ -154,11 +154,12 @@ class _Search:
 
     def _messages(self, pair: _Messages) -> None:
         reader, writer = self._reader.message(pair.reader), self._writer.message(pair.writer)
-        self._budget.spend(20 + 10 * (len(reader.fields) + len(writer.fields)))
+        self._budget.spend(20)
         if reader.is_message_set != writer.is_message_set:
             self._add("WIRE_TYPE_CHANGED", pair.path, "message_set_wire_format")
         self._exclusions(reader, writer, pair.path)
         for number, field in writer.fields.items():
+            self._budget.spend(20)
             here = (*pair.path, str(number))
             counterpart = reader.fields.get(number)
             if counterpart is None:
@@ -167,6 +168,7 @@ class _Search:
                 self._json_name(reader, counterpart, field, here)
                 self._field(counterpart, field, here)
         for number, field in reader.fields.items():
+            self._budget.spend(2)
             former = writer.fields.get(number)
             if former is None:
                 self._added(field, writer, (*pair.path, str(number)))
@@ -335,17 +337,19 @@ class _Search:
 
     def _enums(self, pair: _Enums) -> None:
         reader, writer = self._reader.enum(pair.reader), self._writer.enum(pair.writer)
-        self._budget.spend(10 + 2 * (len(reader.names) + len(writer.names)))
+        self._budget.spend(10)
         if reader.is_closed and not writer.is_closed:
             unknown = unknown_number(reader)
             found = Misreading("WIRE_ENUM_CLOSED", writer.names.get(unknown, unknown), LOST)
             self._add_value(pair, pair.path, found, "closed against open")
         for number, name in writer.names.items():
+            self._budget.spend(2)
             if reader.numbers.get(name) != number:
                 found = _enum_value(reader, number, name)
                 info = f"{reader.names.get(number, 'nothing')} against {name}"
                 self._add_value(pair, (*pair.path, str(number)), found, info)
         for name, number in reader.numbers.items():
+            self._budget.spend(2)
             here = (*pair.path, str(number))
             if number not in writer.names and is_within(number, writer.reserved):
                 self._add("RESERVED_NUMBER_REUSED", here, str(number))

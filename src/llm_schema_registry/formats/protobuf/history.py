@@ -5,7 +5,7 @@ Refuses to compare with the latest version: that is what `diff` and `hazards` do
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from llm_schema_registry.formats.protobuf.layout import MessageLayout, SchemaLayout
@@ -28,16 +28,16 @@ def find_reuse(candidate: SchemaLayout, latest: SchemaLayout, earlier: Sequence[
     """
     found: list[Difference] = []
     for name in candidate.roots:
-        versions = [
+        versions = (
             _fields(schema, schema.message(known)) if (known := schema.counterpart(name, candidate.package)) else {}
             for schema in (latest, *earlier)
-        ]
+        )
         found += _compare(candidate, name, _fields(candidate, candidate.message(name)), versions)
     for name in candidate.own_enums:
-        versions = [
+        versions = (
             _values(schema.enum(known).numbers) if (known := schema.enum_counterpart(name, candidate.package)) else {}
             for schema in (latest, *earlier)
-        ]
+        )
         found += _compare(candidate, name, _values(candidate.enum(name).numbers), versions)
     return found
 
@@ -60,13 +60,16 @@ def _values(numbers: dict[str, int]) -> dict[int, list[_Use]]:
 
 
 def _compare(
-    schema: SchemaLayout, name: str, now: dict[int, list[_Use]], versions: Sequence[dict[int, list[_Use]]]
+    schema: SchemaLayout, name: str, now: dict[int, list[_Use]], versions: Iterator[dict[int, list[_Use]]]
 ) -> Iterable[Difference]:
-    latest, *earlier = versions
+    latest = next(versions)
     taken = {use.name for uses in latest.values() for use in uses}
+    if now.keys() <= latest.keys() and taken.issuperset(use.name for uses in now.values() for use in uses):
+        # Nothing is taken up, so that earlier versions need not be laid out.
+        return
     former: dict[str, set[int]] = {}
     meanings: dict[int, list[_Use]] = {}
-    for version in earlier:
+    for version in versions:
         for number, uses in version.items():
             meanings.setdefault(number, []).extend(uses)
             for use in uses:

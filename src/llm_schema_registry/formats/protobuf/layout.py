@@ -6,6 +6,7 @@ and extensions are fields, features of editions are resolved, and a map is the r
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -95,8 +96,9 @@ class MessageLayout:
 
 
 def is_within(number: int, spans: Spans) -> bool:
-    """Whether one of the ranges holds a number."""
-    return any(start <= number <= end for start, end in spans)
+    """Whether one of the ranges, which are sorted and disjoint, holds a number."""
+    index = bisect_right(spans, (number, MAX_FIELD_NUMBER)) - 1
+    return index >= 0 and number <= spans[index][1]
 
 
 class SchemaLayout:
@@ -187,22 +189,22 @@ class SchemaLayout:
         }
         for scope, field, declaring in self._extensions.get(name, ()):
             fields[field.number] = self._field(field, scope, declaring, [], is_entry=False)
-        by_json_name: dict[str, tuple[int, ...]] = {}
-        members: dict[str, tuple[int, ...]] = {}
+        by_json_name: dict[str, list[int]] = {}
+        members: dict[str, list[int]] = {}
         for layout in fields.values():
-            by_json_name[layout.json_name] = (*by_json_name.get(layout.json_name, ()), layout.number)
+            by_json_name.setdefault(layout.json_name, []).append(layout.number)
             if layout.oneof:
-                members[layout.oneof] = (*members.get(layout.oneof, ()), layout.number)
+                members.setdefault(layout.oneof, []).append(layout.number)
         for layout in fields.values():
             if not layout.proto.extendee:
-                by_json_name.setdefault(layout.name, (layout.number,))  # parsers take it where no ProtoJSON name is it
-        reserved = tuple((item.start, item.end - 1) for item in message.reserved_range)
-        extensions = tuple((item.start, item.end - 1) for item in message.extension_range)
+                by_json_name.setdefault(layout.name, [layout.number])  # parsers take it where no ProtoJSON name is it
+        reserved = tuple(sorted((item.start, item.end - 1) for item in message.reserved_range))
+        extensions = tuple(sorted((item.start, item.end - 1) for item in message.extension_range))
         return MessageLayout(
             name,
             fields,
-            by_json_name,
-            members,
+            {key: tuple(numbers) for key, numbers in by_json_name.items()},
+            {oneof: tuple(numbers) for oneof, numbers in members.items()},
             reserved,
             frozenset(message.reserved_name),
             extensions,
@@ -294,7 +296,7 @@ def _enum(name: str, enum: EnumDescriptorProto, file: FileDescriptorProto) -> En
         {value.name: value.number for value in enum.value},
         kind == FeatureSet.CLOSED,
         enum.value[0].number,
-        tuple((item.start, item.end) for item in enum.reserved_range),
+        tuple(sorted((item.start, item.end) for item in enum.reserved_range)),
         frozenset(enum.reserved_name),
     )
 

@@ -30,12 +30,12 @@ class Evaluator:
 
     def __init__(self, spend: Callable[[int], None]) -> None:
         """Begin with no patterns."""
-        self._spend = spend
+        self.spend = spend
         self._patterns = Patterns()
 
     def is_match(self, pattern: str, text: str) -> bool:
         """Search a pattern. Raises Unsure when the search may have been given up."""
-        if self._patterns.is_match(pattern, text, self._spend):
+        if self._patterns.is_match(pattern, text, self.spend):
             return True
         if automaton(pattern) is None:
             raise Unsure
@@ -47,7 +47,7 @@ class Evaluator:
 
     def holds(self, part: Part, value: _Value, depth: int = 0) -> bool:
         """Whether a value satisfies a part. Raises Unsure."""
-        self._spend(1)
+        self.spend(1)
         if depth > MAX_DEPTH or not part.is_certain:
             raise Unsure
         if atom_of(value) not in part.kind.atoms:
@@ -162,7 +162,7 @@ class Evaluator:
         """The names or indexes that a shape which the value satisfies evaluates."""
         done: set[int | str] = set()
         for part in shape.parts:
-            self._spend(1)
+            self.spend(1)
             if atom_of(value) in part.kind.atoms:
                 done |= self._evaluated_by(part, value, depth + 1)
         return done

@@ -9,7 +9,10 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from threading import Lock
 from typing import NamedTuple
+
+from cachetools import LRUCache, cached
 
 from llm_schema_registry.formats.json_schema.inclusion.regular import (
     ALWAYS,
@@ -44,9 +47,13 @@ class Wanted(NamedTuple):
     high: int | None = None
 
 
-# Compiling is bounded by MAX_STATES a pattern.
-automaton = lru_cache(maxsize=1_000)(compile_pattern)
-words = lru_cache(maxsize=16)(compile_words)
+_CACHED_STATES = 50_000
+
+# Bounded in states, about half a kilobyte each, whatever the patterns are.
+automaton = cached(
+    LRUCache(_CACHED_STATES, getsizeof=lambda known: 1 if known is None else len(known.moves)), lock=Lock()
+)(compile_pattern)
+words = lru_cache(maxsize=4)(compile_words)
 
 
 class Exhausted(Exception):

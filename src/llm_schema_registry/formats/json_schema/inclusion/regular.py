@@ -15,6 +15,8 @@ Intervals = tuple[tuple[int, int], ...]
 LAST = 0x10FFFF
 MAX_STATES = 2_000
 MAX_NESTING = 50
+MAX_STEPS = 5_000
+"""Characters that are read, those of repeated parts again for each copy."""
 _SURROGATES = (0xD800, 0xDFFF)
 
 # Edges that take no character: always, only before the first character, only after the last.
@@ -117,6 +119,8 @@ _CLASSES = {
 _CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v"}
 _PUNCTUATION = frozenset("^$\\.*+?()[]{}|/-")
 _SPECIAL = frozenset("*+?{}[]()|")
+# Characters of two counts, a comma and a brace.
+_MAX_COUNTS = 10
 _HEX = {"x": 2, "u": 4}
 
 
@@ -129,6 +133,7 @@ class _Parser:
 
     def __init__(self, pattern: str) -> None:
         self.at = 0
+        self._steps = 0
         self.moves: list[list[tuple[Intervals, int]]] = [[]]
         self.jumps: list[list[tuple[int, int]]] = [[]]
         self._pattern = pattern
@@ -160,7 +165,8 @@ class _Parser:
 
     def _take(self) -> str:
         char = self._peek()
-        if not char:
+        self._steps += 1
+        if not char or self._steps > MAX_STEPS:
             raise _Beyond
         self.at += 1
         return char
@@ -212,7 +218,7 @@ class _Parser:
         return bounds
 
     def _counts(self) -> tuple[int, int | None]:
-        text, brace, _ = self._pattern[self.at :].partition("}")
+        text, brace, _ = self._pattern[self.at : self.at + _MAX_COUNTS].partition("}")
         low, comma, high = text.partition(",")
         if not brace or not _is_number(low) or not (_is_number(high) or not high):
             raise _Beyond

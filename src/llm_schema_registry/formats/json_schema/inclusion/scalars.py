@@ -27,6 +27,11 @@ from llm_schema_registry.formats.json_schema.inclusion.parts import (
 
 _TRIES = 500
 _MAX_TEXT = 100_000
+# Letters of words that are excluded as a language; of more, strings that are found are held against them.
+_MAX_LETTERS = 10_000
+_SAMPLES = 50
+# Enough that the clock is looked at for each pattern.
+_COMPILE_STEPS = 256
 _EXACT = Context(prec=2_000)
 
 # What every string of a format looks like; the formats themselves are narrower.
@@ -190,6 +195,7 @@ def find_string(tools: Tools, case: Case) -> Answer:
     matching, barred, excluded, opaque = [], [], [], []
     for part in case.parts.values():
         if part.kind is PartKind.PATTERN:
+            tools.spend(_COMPILE_STEPS)
             known = automaton(part.value)
             matching.append(known) if known is not None else opaque.append(part)
         elif part.kind is PartKind.FORMAT:
@@ -202,6 +208,7 @@ def find_string(tools: Tools, case: Case) -> Answer:
         elif part.kind is PartKind.MAX_LENGTH:
             low = max(low, part.value + 1)
         elif part.kind is PartKind.PATTERN:
+            tools.spend(_COMPILE_STEPS)
             known = automaton(part.value)
             barred.append(known) if known is not None else opaque.append(part)
         elif part.kind is PartKind.VALUES:
@@ -224,12 +231,17 @@ def _search(tools: Tools, case: Case, wanted: Wanted, excluded: set[str], opaque
         free = wanted._replace(low=0, high=None)
         if (wanted.low > 1 or wanted.high is not None) and next(strings(free, tools.spend), None) is None:
             return EMPTY
-        barred = (*wanted.barred, words(tuple(sorted(excluded)))) if excluded else wanted.barred
+        barred = wanted.barred
+        is_filtered = bool(opaque)
+        if sum(map(len, excluded)) > _MAX_LETTERS:
+            is_filtered = True
+        elif excluded:
+            barred = (*barred, words(tuple(sorted(excluded))))
         found = []
         is_any = False
-        for text in islice(strings(wanted._replace(barred=barred), tools.spend), 50 if opaque else 1):
+        for text in islice(strings(wanted._replace(barred=barred), tools.spend), _SAMPLES if is_filtered else 1):
             is_any = True
-            if _is_wanted(tools, case, text, opaque):
+            if text not in excluded and _is_wanted(tools, case, text, opaque):
                 found.append(text)
                 break
         if not is_any or (not found and wanted.high == 0):

@@ -10,7 +10,7 @@ inside itself counts as empty: a value is finite, so if there is one, there is o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from llm_schema_registry.formats.json_schema.inclusion.arrays import find_array
 from llm_schema_registry.formats.json_schema.inclusion.choices import Choices, are_disjoint
@@ -184,16 +184,21 @@ class Search:
 
     def _explore(self, case: Case, values: list[Json], gaps: list[Where], labels: set[frozenset[int]]) -> Asking[None]:
         limit = MAX_VALUES if case.negative else 1
-        waiting = [case]
+        # Cases are made one at a time: together they would take memory for each choice of each choice.
+        waiting: list[Iterator[Case]] = [iter((case,))]
         while waiting and len(values) < limit:
-            case = waiting.pop()
+            following = next(waiting[-1], None)
+            if following is None:
+                waiting.pop()
+                continue
+            case = following
             self.spend(3)
             ways = self._propagate(case)
             if case.is_dead:
                 continue
             if len(ways) > _MANY and case.pending:
                 # A choice made first decides most of them.
-                waiting.extend(self._branches(case, self.choices.to_satisfy(case.pending[0])))
+                waiting.append(self._branches(case, self.choices.to_satisfy(case.pending[0])))
                 continue
             if len(ways) > 1 and not case.is_sifted:
                 ways = yield from self._sift(case, ways)
@@ -205,7 +210,7 @@ class Search:
                 chosen, choices = min(ways, key=lambda way: len(way[1]))
                 case.negative.remove(chosen)
                 case.refused |= {chosen.id}
-                waiting.extend(self._branches(case, choices))
+                waiting.append(self._branches(case, choices))
                 continue
             if case.label in labels:
                 # Another value that fails in the same way tells nothing new.
@@ -216,22 +221,20 @@ class Search:
             gaps.extend(part.where for part in case.denials if part.kind is PartKind.OPAQUE)
             failing = self._keep(case, answer, values, labels)
             if failing is not None:
-                waiting.extend(self._branches(case, self.choices.to_satisfy(failing)))
+                waiting.append(self._branches(case, self.choices.to_satisfy(failing)))
             elif not answer.values or answer.gaps:
                 if case.pending and not answer.values:
-                    waiting.extend(self._branches(case, self.choices.to_satisfy(case.pending[0])))
+                    waiting.append(self._branches(case, self.choices.to_satisfy(case.pending[0])))
                 else:
                     gaps.extend(answer.gaps)
 
-    def _branches(self, case: Case, choices: list[Choice]) -> list[Case]:
-        """The cases in which one choice each is made, in reverse; those that ask for what is denied are left out."""
+    def _branches(self, case: Case, choices: list[Choice]) -> Iterator[Case]:
+        """The cases in which one choice each is made; those that ask for what is denied are left out."""
         denied = {shape.id for shape in case.negative}
-        found = []
-        for choice in reversed(choices):
+        for choice in choices:
             self.spend(2 + len(choice.negative) // 50)
             if not any(shape.id in denied for shape in choice.shapes):
-                found.append(case.branch(choice))
-        return found
+                yield case.branch(choice)
 
     def _propagate(self, case: Case) -> list[tuple[Shape, list[Choice]]]:
         """Apply what leaves no choice; return the denied shapes that leave one, with their ways."""

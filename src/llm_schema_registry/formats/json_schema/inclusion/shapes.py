@@ -175,8 +175,11 @@ class Shapes:
 
     def values(self, schema: dict[str, Any], keyword: str, _: str, where: Where) -> Iterator[Part]:
         listed = schema[keyword] if keyword == "enum" else [schema[keyword]]
-        self._spend(len(listed))
-        yield Part(PartKind.VALUES, {value_key(value): _plain(value) for value in listed}, where=where)
+        found = {}
+        for value in listed:
+            self._spend(1 + _size(value) // 4)
+            found[value_key(value)] = _plain(value)
+        yield Part(PartKind.VALUES, found, where=where)
 
     def reference(self, schema: dict[str, Any], keyword: str, base: str, where: Where) -> Iterator[Part]:
         text = schema[keyword]
@@ -324,6 +327,13 @@ class Shapes:
             yield Part(PartKind.REST, surely.length, (inner,), where)
         else:
             yield Part(PartKind.ADDITIONAL, (surely.names, surely.patterns), (inner,), where)
+
+
+def _size(value: Any) -> int:  # noqa: ANN401 - any JSON value
+    """How many values a value consists of; its depth is bounded by what `read_json` takes."""
+    if isinstance(value, dict):
+        return 1 + sum(map(_size, value.values()))
+    return 1 + sum(map(_size, value)) if isinstance(value, list) else 1
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -6,6 +6,8 @@ names of references may be any string and nothing is ever fetched.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from functools import cached_property
 from itertools import islice
@@ -16,6 +18,7 @@ import jsonschema_rs
 
 from llm_schema_registry.formats.json_schema.document import ExactNumber, plain, write_json
 from llm_schema_registry.formats.json_schema.drafts import VALIDATORS, Draft
+from llm_schema_registry.formats.json_schema.patterns import MAX_PATTERN
 from llm_schema_registry.formats.json_schema.references import Place, Resources
 
 MAX_DEPTH = 220
@@ -25,6 +28,10 @@ _NUMBERS = {Draft.D4: 4, Draft.D6: 6, Draft.D7: 7, Draft.D2019: 19, Draft.D2020:
 _NAMING = frozenset({"$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary"})
 _PREFIX = "urn:reference:"
 _MAX_OUTCOME = 300
+# One compiled pattern takes at most some milliseconds, and memory of this size.
+_PATTERNS = jsonschema_rs.FancyRegexOptions(size_limit=1024 * 1024, backtrack_limit=10_000)
+# Enough that the clock is looked at for each.
+_COMPILE_STEPS = 256
 _MAX_FAULTS = 10
 
 
@@ -42,15 +49,16 @@ class Refusal(NamedTuple):
 class Side:
     """One side's validator, compiled when it is first needed."""
 
-    def __init__(self, resources: Resources, *, keeps_uncertain: bool) -> None:
+    def __init__(self, resources: Resources, spend: Callable[[int], None], *, keeps_uncertain: bool) -> None:
         """Take a side; what only some validators assert is left out unless it is kept."""
+        self._spend = spend
         self._resources = resources
         self._keeps_uncertain = keeps_uncertain
 
     @cached_property
     def validator(self) -> jsonschema_rs.Validator | None:
         """The validator; None where there is none: references depend on the way they are reached, or a pattern is
-        beyond the engine.
+        beyond the engine. Raises TooComplex.
         """
         resources = self._resources
         if not resources.is_static:
@@ -64,11 +72,24 @@ class Side:
             root, *others = [self._rewritten(document) for document in documents]
         listed = [(f"{_PREFIX}{index}", other) for index, other in enumerate(others, 1)]
         number = _NUMBERS[resources.draft]
+        if not all(map(self._is_moderate, _patterns([root, *others]))):
+            return None
         try:
             registry = jsonschema_rs.Registry([(f"{_PREFIX}0", root), *listed], draft=number)
-            return VALIDATORS[resources.draft](root, registry=registry, base_uri=f"{_PREFIX}0", offline=True)
+            return VALIDATORS[resources.draft](
+                root, registry=registry, base_uri=f"{_PREFIX}0", offline=True, pattern_options=_PATTERNS
+            )
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
             return None
+
+    def _is_moderate(self, pattern: str) -> bool:
+        """Compile a pattern in bounds. One at a time, for compiling all those of a schema cannot be interrupted."""
+        if len(pattern) > MAX_PATTERN:
+            return False
+        self._spend(_COMPILE_STEPS)
+        with suppress(jsonschema_rs.ValidationError):
+            jsonschema_rs.Draft7Validator({"pattern": pattern}, offline=True, pattern_options=_PATTERNS)
+        return True
 
     def _is_plain(self) -> bool:
         """Whether the schema says all by itself, so that nothing needs to be rewritten; most do."""
@@ -79,10 +100,17 @@ class Side:
         """Whether a document is valid; false where there is no validator."""
         return self.validator is not None and self.validator.is_valid(value)
 
-    def refusals(self, value: Any) -> list[Refusal]:  # noqa: ANN401 - any JSON value
-        """Return the first faults of a document; none if it is valid, or where there is no validator."""
-        errors = self.validator.iter_errors(value) if self.validator is not None else ()
-        return [self._refusal(error) for error in islice(errors, _MAX_FAULTS)]
+    def refusals(self, value: Any, *, all_of_them: bool = True) -> list[Refusal]:  # noqa: ANN401 - any JSON value
+        """Return the first faults of a document, or only one; none if it is valid, or where there is no validator."""
+        if self.validator is None:
+            return []
+        if all_of_them:
+            return [self._refusal(error) for error in islice(self.validator.iter_errors(value), _MAX_FAULTS)]
+        try:
+            self.validator.validate(value)
+        except jsonschema_rs.ValidationError as error:
+            return [self._refusal(error)]
+        return []
 
     def _refusal(self, error: jsonschema_rs.ValidationError) -> Refusal:
         message = error.message if len(error.message) <= _MAX_OUTCOME else error.message[:_MAX_OUTCOME] + "..."
@@ -129,6 +157,22 @@ class Side:
             return {"allOf": [{} if target.schema else {"not": {}}]}
         index, path = self._resources.pointers[id(target.schema)]
         return {"$ref": f"{_PREFIX}{index}#{_encode(path)}"}
+
+
+def _patterns(documents: list[Any]) -> set[str]:
+    """What validators compile, and perhaps some more: what looks like a pattern but stands where data do."""
+    found: set[str] = set()
+    waiting = documents.copy()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            pattern, properties = value.get("pattern"), value.get("patternProperties")
+            found.update([pattern] if isinstance(pattern, str) else ())
+            found.update(properties if isinstance(properties, dict) else ())
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    return found
 
 
 def as_text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
