@@ -120,9 +120,21 @@ def test_references_are_registered_checked_and_found(cli: Cli) -> None:
 def test_a_refused_registration_lists_what_breaks(cli: Cli) -> None:
     cli.json("schema", "register", "refused", "-", "--type", "AVRO", stdin=ORDER)
     lines = cli.refusal("schema", "register", "refused", "-", "--type", "AVRO", stdin=BREAKING).splitlines()
-    assert lines[0].startswith("error 40901: ")
-    assert lines[1].split()[:2] == ["READER_FIELD_MISSING_DEFAULT_VALUE", "/fields/1"]
-    assert len(lines) == 2
+    assert lines[0] == "error 40901: the schema is incompatible with version 1 (level BACKWARD, policy STRICT):"
+    assert lines[1].split() == ["error", "READER_FIELD_MISSING_DEFAULT_VALUE", "/fields/1"]
+    assert lines[3].startswith("  fix: Give ")
+    assert len(lines) == 4
+
+
+def test_a_registration_that_may_harm_data_warns(cli: Cli) -> None:
+    text = 'syntax = "proto3"; message M { int64 n = 1; }'
+    first = cli.run("schema", "register", "narrowed", "-", "--type", "PROTOBUF", stdin=text)
+    assert (first.returncode, first.stderr) == (0, "")
+    second = cli.run("schema", "register", "narrowed", "-", "--type", "PROTOBUF", stdin=text.replace("64", "32"))
+    assert second.returncode == 0
+    lines = second.stderr.splitlines()
+    assert lines[0].split() == ["warning", "WIRE_VALUE_NARROWED", "M.n"]
+    assert lines[2].startswith("  fix: Keep ")
 
 
 def test_a_check_of_a_subject_tells_by_its_exit_code(cli: Cli) -> None:

@@ -41,7 +41,8 @@ def path(*segments: str | int) -> str:
 class Remote:
     """A server at a base URL, which may hold credentials.
 
-    Every method raises Refused for an error answer and Failure when none came.
+    Every method raises Refused for an error answer and Failure when none came. `report` is where the report on the
+    schema of the last request can be read, None when its answer named none.
     """
 
     def __init__(self, url: str, credentials: tuple[str, str] | None = None) -> None:
@@ -58,6 +59,7 @@ class Remote:
         self._shown_url = without_password(self._url)
         self._uses_tls = parts.scheme == "https"
         self._credentials = credentials
+        self.report: str | None = None
 
     def get(self, target: str, query: Query | None = None) -> Json:
         return self._ask("GET", target, query)
@@ -95,6 +97,7 @@ class Remote:
 
     def _ask(self, method: str, target: str, query: Query | None, body: object = None) -> Json:
         response = self._send(method, target, query, body)
+        self.report = response.links.get("describedby", {}).get("url")
         if not response.is_success:
             raise _refusal(response)
         try:

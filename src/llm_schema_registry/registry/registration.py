@@ -40,7 +40,7 @@ from llm_schema_registry.model import (
 from llm_schema_registry.names import check_subject
 from llm_schema_registry.registry.candidate import Candidate, understand
 from llm_schema_registry.registry.config import change_config
-from llm_schema_registry.registry.gate import gate
+from llm_schema_registry.registry.gate import gate, judge_of
 from llm_schema_registry.registry.identity import guid_of
 from llm_schema_registry.registry.operation import Call, Permission, operation
 from llm_schema_registry.registry.references import resolve
@@ -151,7 +151,7 @@ async def _enter(
         latest = await reader.find_version(subject, LATEST)
         existing = await _find_active(reader, subject, candidate, config, latest)
         if existing is not None:
-            return Registered(existing, is_new=False)
+            return Registered(existing, is_new=False, report=_nothing_compared(call, config))
     share = (*wider_scopes(subject), *candidate.referenced_subjects(subject.context))
     async with call.store.transaction(lock=(subject,), share=share) as writer:
         if changes:
@@ -255,7 +255,7 @@ async def _register(
     latest = await writer.find_version(subject, LATEST)
     existing = await _find_active(writer, subject, candidate, config, latest)
     if existing is not None:
-        return Registered(existing, is_new=False)
+        return Registered(existing, is_new=False, report=_nothing_compared(call, config))
     content = candidate.content(config, latest)
     if call.policy.requires_owner and not property_of(content.metadata, OWNER_PROPERTY):
         raise InvalidSchema(f"A schema needs an owner here: set the metadata property '{OWNER_PROPERTY}' to a team")
@@ -272,6 +272,11 @@ async def _register(
     version = await _add(call, writer, subject, number, schema.id, content)
     await _drop_deleted_twins(call, writer, version)
     return Registered(version, is_new=True, report=report)
+
+
+def _nothing_compared(call: Call, config: Config) -> Report:
+    judge = judge_of(call, config)
+    return Report(is_compatible=True, level=judge.level, policy=judge.policy)
 
 
 async def _import(call: Call, writer: Writer, subject: Subject, candidate: Candidate) -> Registered:
