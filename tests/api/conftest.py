@@ -19,6 +19,7 @@ from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.server import open_app
 from llm_schema_registry.settings import Settings
 from llm_schema_registry.store.sql import SqlStore
+from registry_client import Registry
 
 Serve = Callable[..., httpx.AsyncClient]
 MakeClient = Callable[[RestApp], httpx.AsyncClient]
@@ -79,3 +80,20 @@ async def serve(make_client: MakeClient, log: Log) -> AsyncIterator[Serve]:
     yield start
     engines.close()
     await store.close()
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[SqlStore]:
+    """A fresh store in memory."""
+    opened = SqlStore.open("sqlite://")
+    await opened.migrate()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def registry(store: SqlStore) -> AsyncIterator[Registry]:
+    """A registry over the store."""
+    opened = Registry(store)
+    yield opened
+    await opened.close()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-
-import pytest
 
 from llm_schema_registry.model import CompatibilityLevel, CompatibilityPolicy
 from llm_schema_registry.registry.operation import Policy
@@ -15,21 +12,6 @@ from registry_client import Json, Registry, record
 ONE = record("R", "a:long")
 TWO = record("R", "a:long", "b:int=0")
 BROKEN = record("R", "a:int", "z:int")
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[SqlStore]:
-    opened = SqlStore.open("sqlite://")
-    await opened.migrate()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def registry(store: SqlStore) -> AsyncIterator[Registry]:
-    opened = Registry(store)
-    yield opened
-    await opened.close()
 
 
 async def check(registry: Registry, definition: str, query: str = "", **members: Json) -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -17,7 +17,6 @@ from llm_schema_registry.registry.candidate import understand
 from llm_schema_registry.registry.engines import Engines
 from llm_schema_registry.registry.impact import check_impact, impact
 from llm_schema_registry.registry.operation import Call, Policy
-from llm_schema_registry.store.sql import SqlStore
 from llm_schema_registry.wire.impact import impact_v1
 from registry_client import Json, Registry
 
@@ -64,17 +63,6 @@ FAMILIES = [Family("AVRO"), Family("JSON"), Family("PROTOBUF")]
 def family(request: pytest.FixtureRequest) -> Family:
     found: Family = request.param
     return found
-
-
-@pytest.fixture
-async def registry() -> AsyncIterator[Registry]:
-    """A registry over a fresh store in memory."""
-    store = SqlStore.open("sqlite://")
-    await store.migrate()
-    opened = Registry(store)
-    yield opened
-    await opened.close()
-    await store.close()
 
 
 async def add(registry: Registry, family: Family, letter: str, *uses: str, version: int = 1) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.model import (
     CompatibilityLevel,
@@ -21,7 +17,6 @@ from llm_schema_registry.model import (
 from llm_schema_registry.registry.engines import Engines
 from llm_schema_registry.registry.operation import Call
 from llm_schema_registry.registry.reports import KEPT_MILLISECONDS, MAX_REPORT_BYTES, keep_report
-from llm_schema_registry.store.sql import SqlStore
 from registry_client import NOW, Registry
 
 ENGINES = Engines(FORMATS)
@@ -31,17 +26,6 @@ PATH = "/v1/compatibility/reports"
 def finding(severity: Severity, number: int = 0, explanation: str = "why") -> Finding:
     detail = Detail(f"/{number}", None, "a", "b", explanation, "remedy")
     return Finding(Difference("KIND", f"/{number}"), severity, Direction.BACKWARD, 1, detail, "message")
-
-
-@pytest.fixture
-async def registry() -> AsyncIterator[Registry]:
-    """A registry over a fresh store in memory."""
-    store = SqlStore.open("sqlite://")
-    await store.migrate()
-    opened = Registry(store)
-    yield opened
-    await opened.close()
-    await store.close()
 
 
 async def keep(registry: Registry, report: Report, now: int = NOW) -> str:

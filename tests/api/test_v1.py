@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from llm_schema_registry.registry.operation import Policy
@@ -26,23 +24,6 @@ WHOLE: Json = {
     "metadata": {"tags": {"R.a": ["KEY"]}, "properties": {"owner": "overruled", "k": "v"}},
     "rule_set": {"domainRules": [{"name": "r", "type": "CEL"}]},
 }
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[SqlStore]:
-    """A fresh store in memory."""
-    opened = SqlStore.open("sqlite://")
-    await opened.migrate()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def registry(store: SqlStore) -> AsyncIterator[Registry]:
-    """A registry over the store."""
-    opened = Registry(store)
-    yield opened
-    await opened.close()
 
 
 async def add(registry: Registry, subject: str, definition: str, **members: Json) -> Json:

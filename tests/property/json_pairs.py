@@ -7,6 +7,9 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+import jsonschema
+import jsonschema_rs
+
 Json = Any
 
 ADDRESSES = {
@@ -15,6 +18,20 @@ ADDRESSES = {
     7: "http://json-schema.org/draft-07/schema#",
     19: "https://json-schema.org/draft/2019-09/schema",
     20: "https://json-schema.org/draft/2020-12/schema",
+}
+COMPILED = {
+    4: jsonschema_rs.Draft4Validator,
+    6: jsonschema_rs.Draft6Validator,
+    7: jsonschema_rs.Draft7Validator,
+    19: jsonschema_rs.Draft201909Validator,
+    20: jsonschema_rs.Draft202012Validator,
+}
+PURE = {
+    4: jsonschema.Draft4Validator,
+    6: jsonschema.Draft6Validator,
+    7: jsonschema.Draft7Validator,
+    19: jsonschema.Draft201909Validator,
+    20: jsonschema.Draft202012Validator,
 }
 NAMES = ("a", "b", "x_1", "abc")
 PATTERNS = ("^a", "b$", "^x_", "^[a-c]{1,2}$", "^[^b]*$", "^(?!a)", ".", "^$", "\\d", "^a.*b")

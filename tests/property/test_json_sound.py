@@ -7,7 +7,6 @@ import os
 from decimal import Decimal
 from random import Random
 
-import jsonschema
 import jsonschema_rs
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,25 +15,11 @@ from hypothesis import strategies as st
 from llm_schema_registry.errors import InvalidSchema, TooComplex
 from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.json_schema import JsonSchemaFormat
-from property.json_pairs import ADDRESSES, Json, documents, pair
+from property.json_pairs import ADDRESSES, COMPILED, PURE, Json, documents, pair
 
 FORMAT = JsonSchemaFormat()
 PAIRS = int(os.environ.get("PAIRS", "2000"))
 DOCUMENTS = documents()
-COMPILED = {
-    4: jsonschema_rs.Draft4Validator,
-    6: jsonschema_rs.Draft6Validator,
-    7: jsonschema_rs.Draft7Validator,
-    19: jsonschema_rs.Draft201909Validator,
-    20: jsonschema_rs.Draft202012Validator,
-}
-PURE = {
-    4: jsonschema.Draft4Validator,
-    6: jsonschema.Draft6Validator,
-    7: jsonschema.Draft7Validator,
-    19: jsonschema.Draft201909Validator,
-    20: jsonschema.Draft202012Validator,
-}
 # Seeds of pairs that once came out wrongly.
 SEEDS = (38, 135, 442, 1016, 1146, 1294, 715458, 927673)
 

@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import jsonschema_rs
 import pytest
 from jsonschema_specifications import REGISTRY
@@ -21,26 +20,12 @@ from llm_schema_registry.formats.base import ResolvedReference
 from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.json_schema import JsonSchemaFormat
 from llm_schema_registry.model import Difference
-from property.json_pairs import ADDRESSES, documents
+from property.json_pairs import ADDRESSES, COMPILED, PURE, documents
 
 Json = Any
 FORMAT = JsonSchemaFormat()
 DATA = Path(__file__).parents[3] / "data"
 TABLE = DATA / "compat" / "json_schema"
-COMPILED = {
-    4: jsonschema_rs.Draft4Validator,
-    6: jsonschema_rs.Draft6Validator,
-    7: jsonschema_rs.Draft7Validator,
-    19: jsonschema_rs.Draft201909Validator,
-    20: jsonschema_rs.Draft202012Validator,
-}
-PURE = {
-    4: jsonschema.Draft4Validator,
-    6: jsonschema.Draft6Validator,
-    7: jsonschema.Draft7Validator,
-    19: jsonschema.Draft201909Validator,
-    20: jsonschema.Draft202012Validator,
-}
 # Keywords that only say something to people, name schemas or hold some: no document fails by them alone.
 HARMLESS = {
     *("$schema", "$comment", "$defs", "$vocabulary", "$dynamicAnchor", "$recursiveAnchor", "id", "definitions"),
