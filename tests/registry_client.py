@@ -18,6 +18,8 @@ from llm_schema_registry.store.base import Store
 from llm_schema_registry.telemetry import open_log
 
 NOW = 1_760_000_000_000
+AMPLE = Policy(compare_seconds=10)
+"""Time enough for comparing while coverage is measured."""
 _ENGINES = Engines(FORMATS)
 _NO_BODY = object()
 
@@ -30,7 +32,7 @@ class Registry:
     def __init__(self, store: Store, policy: Policy | None = None, options: Options | None = None) -> None:
         self.store = store
         self.now = NOW
-        call = Call(store=store, engines=_ENGINES, clock=self._tick, policy=policy or Policy())
+        call = Call(store=store, engines=_ENGINES, clock=self._tick, policy=policy or AMPLE)
         self.app = RestApp(build_routes(), call, open_log("error"), options)
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://registry")
 

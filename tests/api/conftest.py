@@ -57,7 +57,9 @@ async def make_client() -> AsyncIterator[MakeClient]:
 @pytest.fixture
 def settings() -> Settings:
     """The settings of `client`; a test module may replace them."""
-    return Settings(database_url="sqlite://", kafka_cluster="lkc-1", registry_cluster="lsrc-1")
+    return Settings(
+        database_url="sqlite://", comparison_milliseconds=10_000, kafka_cluster="lkc-1", registry_cluster="lsrc-1"
+    )
 
 
 @pytest.fixture
