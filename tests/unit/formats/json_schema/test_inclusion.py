@@ -120,6 +120,8 @@ def test_a_hard_pair_is_answered_as_far_as_it_can_be(row: dict[str, Json]) -> No
     kinds = {each.kind for each in found}
     answer = "proved" if not found else "refused" if kinds == {"DOCUMENT_REFUSED"} else "undecided"
     assert answer == row["answer"]
+    if "places" in row:
+        assert [difference.path for difference in found if difference.kind == "DOCUMENT_UNDECIDED"] == row["places"]
     for difference in found:
         assert FORMAT.explain(difference, reader, writer).remedy
 
