@@ -9,7 +9,7 @@ LOCK := --universal --generate-hashes --no-annotate --no-header --no-strip-extra
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test serve gen lint fix test test-fast schemathesis nightly bench lock
+.PHONY: help setup setup-test serve gen lint fix test test-fast schemathesis nightly mutation bench lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench: $(VENV)/.server ## Measure reads and registrations beside a bare applicat
 nightly: $(VENV)/.test ## Hold the laws of compatibility on 100,000 generated pairs a format
 	PAIRS=100000 $(BIN)/pytest -q -n 2 tests/property
 
+mutation: $(VENV)/.mutation ## Count the mutants of the engines that tests kill; T="--sample 50 parity" for some of them
+	$(BIN)/python tests/mutation/run.py $(T)
+
 gen: $(VENV)/.test ## Write what is generated: openapi.yaml and the reference pages
 	$(BIN)/python scripts/generate_openapi.py
 	$(BIN)/python scripts/generate_reference.py
@@ -58,6 +61,8 @@ lock: ## Pin every dependency anew, one lock per purpose (needs uv)
 	uv pip compile $(LOCK) --extra server --group build pyproject.toml -o requirements/server.txt
 	uv pip compile $(LOCK) --extra server --group build --group test -c requirements/server.txt pyproject.toml \
 		-o requirements/test.txt
+	uv pip compile $(LOCK) --extra server --group build --group test --group mutation -c requirements/test.txt \
+		pyproject.toml -o requirements/mutation.txt
 
 # PostgreSQL's own binaries start a private instance for the tests; Node.js runs the JavaScript clients.
 setup-test: $(VENV)/.test ## Install what the tests need, PostgreSQL and Node.js too
@@ -77,4 +82,8 @@ $(VENV)/.server: requirements/server.txt pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.test: requirements/test.txt | $(VENV)/.server
 	$(PIP) install --require-hashes -r requirements/test.txt
+	@touch $@
+
+$(VENV)/.mutation: requirements/mutation.txt | $(VENV)/.test
+	$(PIP) install --require-hashes -r requirements/mutation.txt
 	@touch $@

@@ -74,6 +74,14 @@ def test_the_forward_direction_comes_first() -> None:
     ]
     assert {finding.version for finding in report.findings} == {3}
     assert (report.compared, report.level, report.policy) == ((3,), LEVELS.FULL, POLICIES.STRICT)
+    assert judge("a", "a", policy=POLICIES.LENIENT).policy is POLICIES.LENIENT
+
+
+def test_the_policy_steers_the_comparison_and_sound_compares_strictly() -> None:
+    for policy in POLICIES:
+        finding = judge("a-b", "ab", policy=policy, is_thorough=True).findings[0]
+        native = POLICIES.STRICT if policy is POLICIES.SOUND else policy
+        assert finding.difference.info == f"as {native} compares"
 
 
 def test_a_long_schema_is_cut_where_it_is_quoted() -> None:
@@ -84,7 +92,7 @@ def test_a_long_schema_is_cut_where_it_is_quoted() -> None:
 
 def test_another_schema_type_is_the_only_problem() -> None:
     report = Judge(LEVELS.FULL).compare(FORMAT, side("a"), side("b", 3, "OTHER"))
-    assert not report.is_compatible
+    assert report.is_compatible is False
     assert len(report.messages) == 1
     assert "The new schema is WORDS, but the old one is OTHER" in report.messages[0]
     assert Judge(LEVELS.NONE).compare(FORMAT, side("a"), side("b", 3, "OTHER")) == Report(True, level=LEVELS.NONE)
@@ -117,6 +125,20 @@ def test_infos_and_hazards_places_are_for_thorough_reports() -> None:
 def test_what_breaks_has_its_place_in_every_report() -> None:
     (finding,) = judge("a", "a b").findings
     assert (finding.reader_place, finding.writer_place) == (None, Place(1, 3))
+
+
+def test_what_is_taken_up_again_is_told_with_its_place_unless_the_latest_is_of_another_format() -> None:
+    earlier = [side("a gone", 2), side("lost", 1, "OTHER")]
+    for policy in POLICIES:
+        found = Judge(LEVELS.BACKWARD, policy).recall(FORMAT, side("a lost gone"), side("a", 3), earlier)
+        (finding,) = found
+        assert (finding.difference.kind, finding.difference.path) == ("WORD_REUSED", "gone")
+        assert (finding.direction, finding.version) == (Direction.BACKWARD, 3)
+        assert finding.breaks is (policy is POLICIES.SOUND)
+        assert finding.message == "{WORD_REUSED: The new schema takes up gone again}"
+        assert finding.reader_place == (Place(1, 8) if policy is POLICIES.SOUND else None)
+    other = Judge(LEVELS.BACKWARD).recall(FORMAT, side("a gone"), side("a", 3, "OTHER"), earlier)
+    assert other == ()
 
 
 def test_a_remedy_names_what_would_allow_the_change() -> None:
@@ -153,6 +175,8 @@ def test_hazards_that_take_too_long_never_block_except_where_they_are_the_verdic
     report = judge("a doubts", "a doubts", seconds=0.01)
     assert (report.is_compatible, report.are_hazards_complete) == (True, False)
     assert judge("a", "a").are_hazards_complete
+    for level in (LEVELS.FORWARD, LEVELS.FULL):
+        assert not judge("a doubts", "a doubts", level, seconds=0.01).are_hazards_complete
     with pytest.raises(TooComplex):
         judge("a doubts", "a doubts", policy=POLICIES.SOUND, seconds=0.01)
 

@@ -2,6 +2,7 @@
 
 What differs is easy to see here: a word that the reader lacks is refused by every policy; one that it writes in
 another case is read as another word, which only SOUND refuses; one that it spells with a hyphen only LENIENT allows.
+A word that comes back after it was gone is told by SOUND too.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             Kind("WORD_ADDED", NEVER, "The {reader} schema adds {path}"),
             Kind("WORD_REMOVED", EVERY_POLICY, "The {reader} schema lacks {path} of the {writer} schema", "Keep it."),
             Kind("WORD_RENAMED", SOUND_ONLY, "The {reader} schema reads {path} as {info}", "Keep its case."),
+            Kind("WORD_REUSED", SOUND_ONLY, "The {reader} schema takes up {path} again", "Find a word that is new."),
             Kind("WORD_HYPHENATED", NATIVE - {CompatibilityPolicy.LENIENT}, "The {reader} hyphenates {path}", "Join."),
         )
     }
@@ -79,7 +81,8 @@ class WordFormat:
             if word.lower() in known:
                 continue
             is_hyphenated = any(other.replace("-", "") == word for other in known)
-            found.append(Difference("WORD_HYPHENATED" if is_hyphenated else "WORD_REMOVED", word, "gone"))
+            hyphenated = Difference("WORD_HYPHENATED", word, f"as {policy} compares")
+            found.append(hyphenated if is_hyphenated else Difference("WORD_REMOVED", word, "gone"))
         former = {word.lower() for word in writer.field_names}
         found += [Difference("WORD_ADDED", word) for word in reader.field_names if word.lower() not in former]
         return found
@@ -101,6 +104,11 @@ class WordFormat:
             if not any(other.replace("-", "") == word for other in reader.field_names)
         ]
         return found
+
+    def reused(self, candidate: Parsed, latest: Parsed, earlier: Sequence[Parsed]) -> Sequence[Difference]:
+        former = {word for words in earlier for word in words.field_names}
+        again = [word for word in candidate.field_names if word in former and word not in latest.field_names]
+        return [Difference("WORD_REUSED", word) for word in again]
 
     def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:
         started = time.thread_time()

@@ -72,6 +72,8 @@ def test_rules(row: dict[str, Any]) -> None:
     assert is_compatible(diff(row["original"], row["update"], LENIENT), LENIENT) is row["lenient"]
     if "differences" in row:
         assert [[difference.kind, difference.path] for difference in strict] == row["differences"]
+    if "infos" in row:
+        assert [difference.info for difference in strict] == row["infos"]
 
 
 def test_every_kind_is_shown_by_a_row() -> None:

@@ -79,6 +79,7 @@ def check_witnesses(found: list[Difference], reader: Json, writer: Json) -> None
         assert takes.is_valid(sample)
         assert not refuses.is_valid(sample)
         assert difference.outcome
+        assert difference.info == difference.outcome
 
 
 @pytest.mark.parametrize("row", rows("sound.jsonl"), ids=lambda row: row["id"])
@@ -106,6 +107,8 @@ def test_a_hard_pair_is_answered_as_far_as_it_can_be(row: dict[str, Json]) -> No
     kinds = {each.kind for each in found}
     answer = "proved" if not found else "refused" if kinds == {"DOCUMENT_REFUSED"} else "undecided"
     assert answer == row["answer"]
+    if "places" in row:
+        assert [difference.path for difference in found if difference.kind == "DOCUMENT_UNDECIDED"] == row["places"]
     for difference in found:
         assert FORMAT.explain(difference, reader, writer).remedy
 
@@ -241,6 +244,24 @@ def test_registered_references_are_followed_whatever_their_names_are() -> None:
     assert found == {("x of mine.json#/definitions/in it/maxLength", '{"b":"aaaa"}')}
     paths = {each.path for each in FORMAT.hazards(old, new, Budget(1))}
     assert paths == {"x of mine.json#/type"}
+
+
+def test_a_refusal_is_placed_in_the_reference_that_holds_it() -> None:
+    schema = {"properties": {"a": {"$ref": "x of mine.json"}, "b": {"$ref": "y of mine.json"}}}
+    old = referring(schema, x={"maxLength": 3}, y={"maxLength": 3})
+    for new, path in (
+        (referring(schema, x={"maxLength": 2}, y={"maxLength": 3}), "x of mine.json#/maxLength"),
+        (referring(schema, x={"maxLength": 3}, y={"maxLength": 2}), "y of mine.json#/maxLength"),
+    ):
+        assert [each.path for each in FORMAT.hazards(new, old, Budget(1))] == [path]
+
+
+def test_what_a_validator_says_is_cut_when_it_is_long() -> None:
+    (short,) = hazards({"enum": ["a"]}, {"const": "b"})
+    assert short.outcome == '"b" is not one of "a"'
+    (long,) = hazards({"enum": ["a" * 200, "b" * 200]}, {"const": "b"})
+    assert len(long.outcome) == 303
+    assert long.outcome.endswith("...")
 
 
 def test_a_boolean_as_target_of_a_reference_counts() -> None:

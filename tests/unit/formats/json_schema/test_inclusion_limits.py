@@ -129,3 +129,57 @@ def test_a_tagged_union_of_hundreds_is_matched_by_its_tags() -> None:
         wider = FORMAT.hazards(union(word, "number"), union(word, "integer"), Budget(5))
         assert wider == []
         assert FORMAT.hazards(union(word, "integer"), union(word, "number"), Budget(5))
+
+
+def tagged(tag: str, kind: str, *, is_referred: bool = False) -> Json:
+    """A union of 30 objects told apart by `k`."""
+    members: dict[str, Json] = {}
+    for number in range(30):
+        tags = {"const": number} if tag == "const" else {"enum": [number, f"t{number}"]}
+        members[f"m{number}"] = {"type": "object", "properties": {"k": tags, "v": {"type": kind}}, "required": ["k"]}
+    if not is_referred:
+        return {"oneOf": list(members.values())}
+    return {"oneOf": [{"allOf": [{"$ref": f"#/definitions/{name}"}]} for name in members], "definitions": members}
+
+
+def ring(length: int, kind: str) -> Json:
+    """Objects that lead to each other in a circle; rings of any length mean the same."""
+    members = {
+        f"r{number}": {"properties": {"next": {"$ref": f"#/definitions/r{(number + 1) % length}"}, "v": {"type": kind}}}
+        for number in range(length)
+    }
+    return {"$ref": "#/definitions/r0", "definitions": members}
+
+
+def diamonds(kind: str) -> Json:
+    """4,096 ways to one leaf."""
+    members: dict[str, Json] = {
+        f"d{level}": {"properties": {name: {"$ref": f"#/definitions/d{level + 1}"} for name in "ab"}}
+        for level in range(12)
+    }
+    return {"$ref": "#/definitions/d0", "definitions": {**members, "d12": {"type": kind}}}
+
+
+def either(kind: str) -> Json:
+    """Six choices beside each other."""
+    choices = [{"anyOf": [{"required": [f"a{number}"]}, {"required": [f"b{number}"]}]} for number in range(6)]
+    return {"allOf": choices, "properties": {"x": {"type": kind}}}
+
+
+@pytest.mark.parametrize(
+    ("reader", "writer", "steps"),
+    [
+        (tagged("const", "number"), tagged("const", "integer"), 16_000),
+        (tagged("enum", "number"), tagged("enum", "integer"), 16_000),
+        (tagged("const", "number", is_referred=True), tagged("const", "integer", is_referred=True), 13_000),
+        ({**tagged("const", "number"), "title": "t"}, tagged("const", "number"), 100),
+        (ring(6, "number"), ring(4, "integer"), 280),
+        (ring(6, "number"), ring(4, "number"), 155),
+        (diamonds("number"), diamonds("integer"), 1_200),
+        ({**diamonds("number"), "title": "t"}, diamonds("number"), 450),
+        (either("number"), either("integer"), 185),
+    ],
+)
+def test_what_only_grew_is_proved_in_few_steps(reader: Json, writer: Json, steps: int) -> None:
+    """A quarter more than it takes: what was found once is not looked for again."""
+    assert FORMAT.hazards(parse(reader), parse(writer), Steps(steps)) == []

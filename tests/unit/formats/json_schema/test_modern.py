@@ -39,3 +39,8 @@ def test_more_keys_make_a_larger_table() -> None:
     keys = ["type", "minLength", *fillers]
     assert set(hash_order(keys)) == set(keys)
     assert hash_order([*keys, *(f"y{index}" for index in range(40))]) != hash_order(keys)
+
+
+def test_a_table_of_twelve_keys_has_not_grown() -> None:
+    keys = [keyword for bucket in BUCKETS for keyword in bucket][:12]
+    assert hash_order(keys[::-1]) == [keyword for bucket in BUCKETS for keyword in bucket[::-1] if keyword in keys]

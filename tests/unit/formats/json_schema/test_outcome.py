@@ -54,6 +54,13 @@ def test_a_path_longer_than_all_is_listed_once() -> None:
     assert len(outcome.differences()) == 1
 
 
+def test_the_lengths_of_all_paths_count() -> None:
+    outcome = Outcome(STRICT)
+    for _ in range(5):
+        outcome.add("TITLE_CHANGED", "x" * (MAX_PATH_CHARACTERS // 2 - 10))
+    assert len(outcome.differences()) == 2
+
+
 def test_a_long_list_of_allowed_ones_does_not_hide_a_breaking_one() -> None:
     outcome = Outcome(STRICT)
     for _ in range(3):
