@@ -121,12 +121,18 @@ class Judge:
     def recall(self, fmt: Format, candidate: Side, latest: Side, earlier: Sequence[Side]) -> Sequence[Finding]:
         """Return what a candidate takes up again from versions before the latest, which are given newest first.
 
-        Versions of another format are passed over.
+        Versions of another format are passed over. Raises TooComplex where hazards are the verdict.
         """
         if latest.schema_type != fmt.schema_type:
             return ()
         former = [side.parsed for side in earlier if side.schema_type == fmt.schema_type]
-        differences = fmt.reused(candidate.parsed, latest.parsed, former)
+        try:
+            budget = Budget(self.budget_seconds * (1 + len(former)))
+            differences = fmt.reused(candidate.parsed, latest.parsed, former, budget)
+        except TooComplex:
+            if self.policy is CompatibilityPolicy.SOUND:
+                raise
+            return ()
         return self._tell(fmt, differences, candidate, latest, Direction.BACKWARD)
 
     def _findings(

@@ -136,9 +136,11 @@ class Format(Protocol):
         anything that SOUND refuses, that is a proof; what cannot be proved is a difference itself. Raises TooComplex.
         """
 
-    def reused(self, candidate: Parsed, latest: Parsed, earlier: Sequence[Parsed]) -> Sequence[Difference]:
+    def reused(
+        self, candidate: Parsed, latest: Parsed, earlier: Sequence[Parsed], budget: Budget
+    ) -> Sequence[Difference]:
         """Return what a candidate takes up again that versions before the latest one used for something else: harm to
-        their data, whatever level is in force. `earlier` are newest first.
+        their data, whatever level is in force. `earlier` are newest first. Raises TooComplex.
         """
 
     def explain(self, difference: Difference, reader: Parsed, writer: Parsed) -> Detail:

@@ -138,7 +138,11 @@ class Gauge:
         if not sides or sides[0].version != latest.version:
             return report
         recall = self.judge.recall
-        return with_more(report, await self.call.engines.run(recall, self._format, self._side, sides[0], sides[1:]))
+        try:
+            found = await self.call.engines.run(recall, self._format, self._side, sides[0], sides[1:])
+        except TooComplex as error:
+            raise TooComplex(f"{error}. {_told(report)}", report) from None
+        return with_more(report, found)
 
     async def add_logical(self, versions: Sequence[Version], report: Report) -> Report:
         """Add what forbids the candidate as a table, beside all these versions (compatibility-rules 1.5).

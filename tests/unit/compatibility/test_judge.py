@@ -141,6 +141,13 @@ def test_what_is_taken_up_again_is_told_with_its_place_unless_the_latest_is_of_a
     assert other == ()
 
 
+def test_remembering_that_takes_too_long_blocks_only_where_it_is_the_verdict() -> None:
+    asked = (FORMAT, side("a gone"), side("a", 3), [side("forgets", 2)])
+    assert Judge(LEVELS.BACKWARD, POLICIES.STRICT, 0.01).recall(*asked) == ()
+    with pytest.raises(TooComplex):
+        Judge(LEVELS.BACKWARD, POLICIES.SOUND, 0.01).recall(*asked)
+
+
 def test_a_remedy_names_what_would_allow_the_change() -> None:
     def remedies(report: Report) -> list[str]:
         return [finding.detail.remedy for finding in report.findings if finding.breaks]

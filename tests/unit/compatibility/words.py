@@ -61,7 +61,7 @@ class Words:
 
 class WordFormat:
     """The format. `loops` is a word that takes all the time there is, `doubts` one whose hazards do,
-    `riddle` one that is hard to explain.
+    `riddle` one that is hard to explain, `forgets` one that takes for ever to be remembered.
     """
 
     schema_type = "WORDS"
@@ -105,8 +105,12 @@ class WordFormat:
         ]
         return found
 
-    def reused(self, candidate: Parsed, latest: Parsed, earlier: Sequence[Parsed]) -> Sequence[Difference]:
+    def reused(
+        self, candidate: Parsed, latest: Parsed, earlier: Sequence[Parsed], budget: Budget
+    ) -> Sequence[Difference]:
         former = {word for words in earlier for word in words.field_names}
+        while "forgets" in former:
+            budget.spend(100)
         again = [word for word in candidate.field_names if word in former and word not in latest.field_names]
         return [Difference("WORD_REUSED", word) for word in again]
 

@@ -112,7 +112,9 @@ class AvroFormat:
         # Decoders read data of an equal schema as it is, whatever they would make of its unions and aliases.
         return find_hazards(ours.root, theirs.root, budget) if ours.inlined != theirs.inlined else ()
 
-    def reused(self, candidate: Parsed, latest: Parsed, earlier: Sequence[Parsed]) -> Sequence[Difference]:
+    def reused(
+        self, candidate: Parsed, latest: Parsed, earlier: Sequence[Parsed], budget: Budget
+    ) -> Sequence[Difference]:
         # Data is read by the schema that it was written with: names mean nothing beyond it.
         return ()
 

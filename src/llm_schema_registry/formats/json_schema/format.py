@@ -40,7 +40,9 @@ class JsonSchemaFormat:
         """Return the ways in which a document of `writer` fails under `reader`."""
         return hazards(cast("JsonSchema", reader).resources, cast("JsonSchema", writer).resources, budget)
 
-    def reused(self, candidate: Parsed, latest: Parsed, earlier: Sequence[Parsed]) -> Sequence[Difference]:
+    def reused(
+        self, candidate: Parsed, latest: Parsed, earlier: Sequence[Parsed], budget: Budget
+    ) -> Sequence[Difference]:
         """Return nothing: names mean what the schema says that a document is held against."""
         return ()
 

@@ -67,10 +67,14 @@ class ProtobufFormat:
         """Find the places of full names in a .proto text."""
         return locate_declarations(text, paths)
 
-    def reused(self, candidate: Parsed, latest: Parsed, earlier: Sequence[Parsed]) -> Sequence[Difference]:
+    def reused(
+        self, candidate: Parsed, latest: Parsed, earlier: Sequence[Parsed], budget: Budget
+    ) -> Sequence[Difference]:
         """Return what a candidate takes up again that earlier versions, not the latest, used for something else."""
-        former = [cast("ProtobufSchema", schema).layout for schema in earlier]
-        return find_reuse(cast("ProtobufSchema", candidate).layout, cast("ProtobufSchema", latest).layout, former)
+        former = (cast("ProtobufSchema", schema).layout for schema in earlier)
+        return find_reuse(
+            cast("ProtobufSchema", candidate).layout, cast("ProtobufSchema", latest).layout, former, budget
+        )
 
     def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
         """Return a pseudo-object with double quotes (compatibility-rules 1.8)."""

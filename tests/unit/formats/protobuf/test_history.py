@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.protobuf import ProtobufFormat
 
 from .conftest import reference
@@ -63,9 +64,9 @@ def test_reuse(fmt: ProtobufFormat, name: str) -> None:
     *bodies, expected = CASES[name]
     first, latest, candidate = (fmt.parse(f"{P3}message M {{ {body} }}") for body in bodies)
     middle = fmt.parse(f"{P3}message M {{ }}")
-    found = fmt.reused(candidate, latest, [middle, first])
+    found = fmt.reused(candidate, latest, [middle, first], Budget(60))
     assert [(one.kind, one.path) for one in found] == expected
-    assert list(fmt.reused(candidate, latest, [])) == []
+    assert list(fmt.reused(candidate, latest, [], Budget(60))) == []
     for one in found:
         assert one.kind in fmt.kinds
         detail = fmt.explain(one, candidate, latest)
@@ -76,7 +77,7 @@ def test_reuse(fmt: ProtobufFormat, name: str) -> None:
 def test_messages_are_known_by_their_names_within_the_package(fmt: ProtobufFormat) -> None:
     first = fmt.parse(f"{P3}package a; message M {{ string b = 2; }}")
     candidate = fmt.parse(f"{P3}package b; message M {{ int32 c = 2; }}")
-    (found,) = fmt.reused(candidate, fmt.parse(f"{P3}package b; message M {{ }}"), [first])
+    (found,) = fmt.reused(candidate, fmt.parse(f"{P3}package b; message M {{ }}"), [first], Budget(60))
     assert found.info == "int32 c = 2 against string b = 2"
 
 
@@ -84,5 +85,5 @@ def test_a_message_that_was_imported_once_is_known_by_its_full_name(fmt: Protobu
     inside = f"{P3}package a; message M {{ int32 c = 2; }}"
     imported = reference("m.proto", f"{P3}package a; message M {{ string b = 2; }}")
     first = fmt.parse(f'{P3}package x; import "m.proto"; message N {{ a.M m = 1; }}', (imported,))
-    (found,) = fmt.reused(fmt.parse(inside), fmt.parse(f"{P3}package a; message N {{ }}"), [first])
+    (found,) = fmt.reused(fmt.parse(inside), fmt.parse(f"{P3}package a; message N {{ }}"), [first], Budget(60))
     assert found.path == "#/M/2"
