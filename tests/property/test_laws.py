@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_schema_registry.compatibility import Judge, Side
+from llm_schema_registry.compatibility import Judge, Side, check_logical
 from llm_schema_registry.errors import InvalidSchema
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.model import (
@@ -112,8 +112,13 @@ def test_a_transitive_level_is_the_conjunction(
     chosen = [sides(name)[(start + step) % POOL] for step in steps]
     candidate, history = chosen[0], list({side.text: side for side in chosen[1:]}.values())
     report = asyncio.run(_check(candidate, history, LEVELS(f"{level}_TRANSITIVE"), policy))
-    verdicts = [judged(level, policy, candidate, previous).is_compatible for previous in reversed(history)]
-    assert report.is_compatible is all(verdicts)
+    newest_first = history[::-1]
+    verdicts = [judged(level, policy, candidate, previous).is_compatible for previous in newest_first]
+    tables: tuple[Finding, ...] = ()
+    if policy is CompatibilityPolicy.LOGICAL:
+        judge = Judge(LEVELS(f"{level}_TRANSITIVE"), policy, budget_seconds=60)
+        tables = check_logical(judge, FORMATS[name], candidate, newest_first)
+    assert report.is_compatible is (all(verdicts) and not tables)
     compared = verdicts.index(False) + 1 if False in verdicts else len(verdicts)
     assert report.compared == tuple(range(len(history), len(history) - compared, -1))
 
