@@ -87,6 +87,8 @@ def test_a_pair_of_the_table_comes_out_as_it_is(row: dict[str, Json]) -> None:
     found = hazards(row["reader"], row["writer"])
     check_witnesses(found, row["reader"], row["writer"])
     assert ("incompatible" if found else "compatible") == row["truth"]
+    if "places" in row:
+        assert [difference.path for difference in found] == row["places"]
 
 
 @pytest.mark.parametrize("row", rows("traps.jsonl"), ids=lambda row: row["id"])
