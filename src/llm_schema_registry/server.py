@@ -26,6 +26,7 @@ from llm_schema_registry.registry.engines import Engines, spare_collections
 from llm_schema_registry.registry.job_worker import JobWorker, working
 from llm_schema_registry.registry.operation import Call, Policy
 from llm_schema_registry.rest.app import Options, RestApp
+from llm_schema_registry.rest.hot_path import following
 from llm_schema_registry.rest.table import build_routes
 from llm_schema_registry.settings import Settings, without_password
 from llm_schema_registry.store.base import Store
@@ -86,10 +87,12 @@ async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterat
             max_body_bytes=settings.max_body_bytes,
             request_timeout_seconds=settings.request_timeout_seconds,
             legacy_409_code=settings.legacy_409_code,
+            answer_cache_bytes=settings.answer_cache_bytes,
         )
         routes = build_routes(settings.kafka_cluster, settings.registry_cluster)
-        async with working(worker):
-            yield RestApp(routes, replace(call, wake_worker=worker.wake), log, options)
+        app = RestApp(routes, replace(call, wake_worker=worker.wake), log, options)
+        async with working(worker), following(app.kept_answers, call, log):
+            yield app
     finally:
         engines.close()
         await store.close()

@@ -86,6 +86,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     request_timeout_seconds: Annotated[
         float, Meta(description="Longest time that one request may take, in seconds.", gt=0, le=3600)
     ] = 30.0
+    answer_cache_bytes: Annotated[
+        int,
+        Meta(description="Memory for finished answers of reads by id and guid, in bytes; 0 keeps none.", ge=0),
+    ] = 32 * 1024 * 1024
     kafka_cluster: Annotated[str, Meta(description="Name of the Kafka cluster that /v1/metadata/id answers.")] = ""
     registry_cluster: Annotated[str, Meta(description="Name of this registry that /v1/metadata/id answers.")] = (
         "schema-registry"

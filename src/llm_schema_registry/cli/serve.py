@@ -41,6 +41,7 @@ def serve(
     max_body_bytes: Annotated[int | None, typer.Option(help=describe("max_body_bytes"))] = None,
     max_schema_bytes: Annotated[int | None, typer.Option(help=describe("max_schema_bytes"))] = None,
     request_timeout_seconds: Annotated[float | None, typer.Option(help=describe("request_timeout_seconds"))] = None,
+    answer_cache_bytes: Annotated[int | None, typer.Option(help=describe("answer_cache_bytes"))] = None,
     kafka_cluster: Annotated[str | None, typer.Option(help=describe("kafka_cluster"))] = None,
     registry_cluster: Annotated[str | None, typer.Option(help=describe("registry_cluster"))] = None,
 ) -> None:

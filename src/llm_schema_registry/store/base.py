@@ -187,6 +187,9 @@ class Reader(Protocol):
     async def list_events(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
         """The log in commit order, behind position `after`, each with its position. Positions rise without gaps."""
 
+    async def find_log_position(self) -> int:
+        """The position of the log's last event; 0 when there is none."""
+
     async def find_job(self, job_id: str) -> Job | None:
         """One job."""
 

@@ -1,0 +1,39 @@
+"""Log lines: one JSON object each in ASCII, whatever they tell."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import datetime
+
+import pytest
+
+from llm_schema_registry.telemetry import open_log
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["plain", "\n\r\x00\x7f\u2028", "é\U0001f980", "\ud800", 2**70, -(2**70), 1.5, None, True, ["a", {"b": 1}]],
+    ids=ascii,
+)
+def test_a_line_holds_whatever_it_is_told(value: object) -> None:
+    stream = io.StringIO()
+    open_log("info", stream).info("event", told=value)
+    text = stream.getvalue()
+    assert text.isascii()
+    assert text.count("\n") == 1
+    line = json.loads(text)
+    assert (line["event"], line["level"], line["told"]) == ("event", "info", value)
+    assert datetime.fromisoformat(line["timestamp"]).tzinfo is not None
+
+
+def test_what_is_no_json_is_told_by_what_it_looks_like() -> None:
+    stream = io.StringIO()
+    open_log("info", stream).info("event", told=io.StringIO, beside="é")
+    assert json.loads(stream.getvalue())["told"] == repr(io.StringIO)
+
+
+def test_long_texts_are_cut() -> None:
+    stream = io.StringIO()
+    open_log("info", stream).info("event", told="x" * 300)
+    assert json.loads(stream.getvalue())["told"] == "x" * 256 + "..."
