@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -25,11 +26,15 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.multiprocess import MultiProcessCollector
 from structlog.typing import EventDict, FilteringBoundLogger
 
 from llm_schema_registry import __version__
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+WORKERS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder in which the workers of one server count together. prometheus_client reads it when it is loaded."""
 
 METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -69,6 +74,7 @@ _BUILD = Gauge(
     "Always 1; the labels say what runs.",
     ("version", "python"),
     registry=_REGISTRY,
+    multiprocess_mode="max",
 )
 _BUILD.labels(__version__, sys.version.partition(" ")[0]).set(1)
 
@@ -100,8 +106,12 @@ def _durations(method: str, endpoint: str) -> Histogram:
 
 
 def exposition() -> bytes:
-    """Write all metrics in Prometheus' text format."""
-    return generate_latest(_REGISTRY)
+    """Write all metrics in Prometheus' text format; of several workers their sums, without what is one process's."""
+    if WORKERS_VARIABLE not in os.environ:
+        return generate_latest(_REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # its package leaves this one untyped
+    return generate_latest(registry)
 
 
 def open_log(level: LogLevel, stream: TextIO | None = None) -> FilteringBoundLogger:

@@ -1,14 +1,18 @@
-"""Log lines: one JSON object each in ASCII, whatever they tell."""
+"""Log lines: one JSON object each in ASCII, whatever they tell; and metrics of one process and of several."""
 
 from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
-from llm_schema_registry.telemetry import open_log
+from llm_schema_registry.telemetry import WORKERS_VARIABLE, exposition, open_log
 
 
 @pytest.mark.parametrize(
@@ -37,3 +41,18 @@ def test_long_texts_are_cut() -> None:
     stream = io.StringIO()
     open_log("info", stream).info("event", told="x" * 300)
     assert json.loads(stream.getvalue())["told"] == "x" * 256 + "..."
+
+
+def test_several_processes_count_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = "from llm_schema_registry import telemetry; telemetry.request_served('GET', '/counted-together', 200, 0.1)"
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", count], env={**os.environ, WORKERS_VARIABLE: str(tmp_path)}, check=True)
+    counted = b'schema_registry_requests_total{endpoint="/counted-together",method="GET",status="200"} 3.0'
+    build_infos = b"\nschema_registry_build_info{"
+    assert counted not in exposition()
+    assert b"process_resident_memory_bytes" in exposition()
+    monkeypatch.setenv(WORKERS_VARIABLE, str(tmp_path))
+    text = exposition()
+    assert counted in text
+    assert text.count(build_infos) == 1
+    assert b"process_resident_memory_bytes" not in text

@@ -330,6 +330,10 @@ class Store(Protocol):
         nothing behind.
         """
 
+    @property
+    def is_private(self) -> bool:
+        """Whether no other process can open this database."""
+
     async def migrate(self) -> None:
         """Bring the tables up to date, under a lock, so that several processes may start at once. Idempotent."""
 
