@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
+from typing import Any
 
 import httpx
 import pytest
@@ -261,3 +262,33 @@ async def test_an_answer_begun_before_a_change_is_not_kept_after_it(
     schemas.gate.set()
     assert (await reading).json()[1] == 1
     assert (await client.get("/schemas/ids/1")).json()[1] == 2
+
+
+@pytest.mark.parametrize(("http_version", "is_awaited"), [("1.1", False), ("2", True)])
+async def test_only_http_1_says_by_its_headers_that_no_body_follows(
+    serve: Serve, schemas: Schemas, http_version: str, is_awaited: bool
+) -> None:
+    client = serve(*schemas.routes)
+    await client.get("/schemas/ids/1", headers={"accept": "*/*"})
+    events: list[str] = []
+
+    async def receive() -> dict[str, object]:
+        events.append("asked")
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        events.append(message["type"])
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "raw_path": b"/schemas/ids/1",
+        "query_string": b"",
+        "headers": [(b"accept", b"*/*")],
+        "http_version": http_version,
+    }
+    transport = client._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    await transport.app(scope, receive, send)
+    assert events == ["asked"] * is_awaited + ["http.response.start", "http.response.body"]
+    assert schemas.asked["read"] == 1
