@@ -112,6 +112,12 @@ def register_one(base: str) -> int:
     return schema_id
 
 
+def etag_of(url: str) -> str:
+    """The tag under which a client may have an answer already."""
+    tag: str = urllib.request.urlopen(url, timeout=10).headers["etag"]
+    return tag
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=5, help="length of each load")
@@ -132,7 +138,15 @@ def main() -> None:
                 rows.append(load(name, url, script, process, options.seconds, options.connections))
 
             both("bare ASGI, constant body", f"http://127.0.0.1:{bare_port}/", "report.lua", reference)
-            both("read by id", f"{base}/schemas/ids/{schema_id}", "report.lua", server)
+            by_id = f"{base}/schemas/ids/{schema_id}"
+            subject = f"{base}/subjects/bench-value"
+            both("read by id, kept", by_id, "report.lua", server)
+            os.environ["BENCH_ETAG"] = etag_of(by_id)
+            both("read by id, kept, 304", by_id, "conditional.lua", server)
+            both("read by id, not kept", f"{by_id}?subject=unused", "report.lua", server)
+            both("latest", f"{subject}/versions/latest", "report.lua", server)
+            both("versions list", f"{subject}/versions", "report.lua", server)
+            both("config", f"{base}/config", "report.lua", server)
             both("register, with check", base, "register.lua", server)
     print_table(rows)
     if any(row.errors for row in rows):

@@ -6,15 +6,19 @@ Refuses to hold any logic of the registry; what it chooses is named once, here.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
+import msgspec
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from structlog.typing import FilteringBoundLogger
@@ -26,10 +30,14 @@ from llm_schema_registry.registry.engines import Engines, spare_collections
 from llm_schema_registry.registry.job_worker import JobWorker, working
 from llm_schema_registry.registry.operation import Call, Policy
 from llm_schema_registry.rest.app import Options, RestApp
+from llm_schema_registry.rest.hot_path import following
 from llm_schema_registry.rest.table import build_routes
 from llm_schema_registry.settings import Settings, without_password
 from llm_schema_registry.store.base import Store
 from llm_schema_registry.store.sql import SqlStore
+from llm_schema_registry.workers import Workers, WorkersFailed
+
+__all__ = ["StartRefused", "WorkersFailed", "leave", "open_app", "run", "run_worker"]
 
 STORES: Mapping[str, Callable[[str], Store]] = {
     "sqlite": SqlStore.open,
@@ -42,6 +50,8 @@ STOP_SECONDS = 4.0
 """How long requests that have begun may go on after the signal to stop."""
 
 _POLL_SECONDS = 0.005
+# -P: a module's name in the current folder is no module of ours.
+_WORKER = (sys.executable, "-P", "-c", "from llm_schema_registry.server import run_worker; run_worker()")
 
 SWITCH_SECONDS = 0.0005
 """How long an engine's thread may keep the interpreter when the event loop waits for it. A read takes a dozen turns: at
@@ -53,9 +63,44 @@ class StartRefused(Exception):
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what has begun. Raises StartRefused."""
+    """Serve until SIGTERM or SIGINT, then finish what has begun. Raises StartRefused and WorkersFailed."""
+    log = telemetry.open_log(settings.log_level)
+    settings = msgspec.structs.replace(settings, port=_claim_port(settings.host, settings.port))
+    if settings.workers == 1:
+        _run(_serve(settings, log, partial(_greet, settings)))
+    else:
+        _run(_supervise(settings, log))
+
+
+def run_worker() -> None:
+    """Serve as one of several processes: told the settings on standard input, until that or the process is ended."""
+    settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)
+
+    def say() -> None:
+        sys.stdout.write("serving\n")
+        sys.stdout.flush()
+
+    try:
+        _run(_serve(settings, telemetry.open_log(settings.log_level), say, leash=sys.stdin.fileno()))
+    except StartRefused as error:
+        sys.exit(f"error: {error}")
+    leave()
+
+
+def leave() -> NoReturn:
+    """End the process, in which everything is closed and written.
+
+    Threads of the HTTP server may still be about to call Python: before 3.14 the end of the interpreter cancels them
+    inside Rust, which aborts the process.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
-    asyncio.run(_run(settings))
+    asyncio.run(serving)
 
 
 @asynccontextmanager
@@ -64,10 +109,7 @@ async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterat
     store = _open_store(settings.database_url)
     engines = Engines(build_formats(AvroRules(settings.avro_rules)))
     try:
-        try:
-            await store.migrate()
-        except RegistryError as error:
-            raise StartRefused(f"{without_password(settings.database_url)} cannot be used. {error}") from error
+        await _migrate(store, settings)
         call = Call(
             store=store,
             engines=engines,
@@ -86,22 +128,46 @@ async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterat
             max_body_bytes=settings.max_body_bytes,
             request_timeout_seconds=settings.request_timeout_seconds,
             legacy_409_code=settings.legacy_409_code,
+            answer_cache_bytes=settings.answer_cache_bytes,
         )
         routes = build_routes(settings.kafka_cluster, settings.registry_cluster)
-        async with working(worker):
-            yield RestApp(routes, replace(call, wake_worker=worker.wake), log, options)
+        app = RestApp(routes, replace(call, wake_worker=worker.wake), log, options)
+        async with working(worker), following(app.kept_answers, call, log):
+            yield app
     finally:
         engines.close()
         await store.close()
 
 
-async def _run(settings: Settings) -> None:
-    log = telemetry.open_log(settings.log_level)
-    port = _claim_port(settings.host, settings.port)
+async def _supervise(settings: Settings, log: FilteringBoundLogger) -> None:
+    """Let several processes serve. Raises StartRefused and WorkersFailed."""
+    store = _open_store(settings.database_url)
+    try:
+        if store.is_private:
+            raise StartRefused(
+                f"database_url {settings.database_url} is in the memory of one process, and {settings.workers} workers "
+                "were asked for; use sqlite:///path/to/file or postgresql://user@host/database, or --workers 1"
+            )
+        await _migrate(store, settings)
+    finally:
+        await store.close()
+    with tempfile.TemporaryDirectory(prefix="schema-registry-metrics-") as folder:
+        environment = {**os.environ, telemetry.WORKERS_VARIABLE: folder}
+        # A second more than a worker takes by itself.
+        workers = Workers(_WORKER, environment, msgspec.json.encode(settings), log, STOP_SECONDS + 1)
+        _on_signals(workers.stop)
+        await workers.run(settings.workers, partial(_greet, settings))
+
+
+async def _serve(
+    settings: Settings, log: FilteringBoundLogger, on_ready: Callable[[], None], leash: int | None = None
+) -> None:
+    """Serve until a signal or, if there is one, the end of the leash: a file that closes with the parent process."""
+    host, port = settings.host, settings.port
     async with open_app(settings, log) as app:
         server = Server(
             app,
-            address=settings.host,
+            address=host,
             port=port,
             interface=Interfaces.ASGINL,
             websockets=False,
@@ -112,6 +178,8 @@ async def _run(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
 
         def stop() -> None:
+            if leash is not None:
+                loop.remove_reader(leash)
             server.stop()  # type: ignore[no-untyped-call]  # granian leaves this method untyped
             loop.call_later(STOP_SECONDS, serving.cancel)
 
@@ -122,17 +190,30 @@ async def _run(settings: Settings) -> None:
                 log.error("unhandled", reason=context["message"], exc_info=error)
 
         loop.set_exception_handler(tell)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop)
+        _on_signals(stop)
+        if leash is not None:
+            loop.add_reader(leash, stop)
         try:
-            await _listening(serving, settings.host, port)
-            _greet(settings, port)
+            await _listening(serving, host, port)
+            on_ready()
             spare_collections()
-            log.info("started", host=settings.host, port=port, version=__version__)
+            log.info("started", host=host, port=port, version=__version__)
             await serving
         except asyncio.CancelledError:
             log.warning("stopped before every request was finished", waited_seconds=STOP_SECONDS)
     log.info("stopped")
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+async def _migrate(store: Store, settings: Settings) -> None:
+    try:
+        await store.migrate()
+    except RegistryError as error:
+        raise StartRefused(f"{without_password(settings.database_url)} cannot be used. {error}") from error
 
 
 def _open_store(url: str) -> Store:
@@ -177,8 +258,8 @@ async def _listening(serving: asyncio.Future[None], host: str, port: int) -> Non
             return
 
 
-def _greet(settings: Settings, port: int) -> None:
-    address = f"http://{f'[{settings.host}]' if ':' in settings.host else settings.host}:{port}"
+def _greet(settings: Settings) -> None:
+    address = f"http://{f'[{settings.host}]' if ':' in settings.host else settings.host}:{settings.port}"
     lines = (
         f"LLM-Schema-Registry {__version__}",
         f"  address   {address}",

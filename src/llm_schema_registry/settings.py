@@ -39,6 +39,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, Meta(description="Address to listen on; 0.0.0.0 is every interface.")] = "127.0.0.1"
     port: Annotated[int, Meta(description="TCP port to listen on; 0 picks a free one.", ge=0, le=65535)] = 8081
+    workers: Annotated[
+        int,
+        Meta(
+            description="How many processes answer on the port; each has its own caches and connections to the "
+            "database. More than one needs a database that they can share.",
+            ge=1,
+            le=256,
+        ),
+    ] = 1
     database_url: Annotated[
         str,
         Meta(
@@ -86,6 +95,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     request_timeout_seconds: Annotated[
         float, Meta(description="Longest time that one request may take, in seconds.", gt=0, le=3600)
     ] = 30.0
+    answer_cache_bytes: Annotated[
+        int,
+        Meta(description="Memory for finished answers of reads by id and guid, in bytes; 0 keeps none.", ge=0),
+    ] = 32 * 1024 * 1024
     kafka_cluster: Annotated[str, Meta(description="Name of the Kafka cluster that /v1/metadata/id answers.")] = ""
     registry_cluster: Annotated[str, Meta(description="Name of this registry that /v1/metadata/id answers.")] = (
         "schema-registry"

@@ -5,12 +5,17 @@ Refuses to know routes and use cases; labels are bounded sets that the callers n
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
+import os
 import sys
 import time
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Literal, TextIO
 
+import msgspec
 import structlog
 from prometheus_client import (
     CollectorRegistry,
@@ -21,11 +26,15 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.multiprocess import MultiProcessCollector
 from structlog.typing import EventDict, FilteringBoundLogger
 
 from llm_schema_registry import __version__
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+WORKERS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder in which the workers of one server count together. prometheus_client reads it when it is loaded."""
 
 METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -65,6 +74,7 @@ _BUILD = Gauge(
     "Always 1; the labels say what runs.",
     ("version", "python"),
     registry=_REGISTRY,
+    multiprocess_mode="max",
 )
 _BUILD.labels(__version__, sys.version.partition(" ")[0]).set(1)
 
@@ -96,8 +106,12 @@ def _durations(method: str, endpoint: str) -> Histogram:
 
 
 def exposition() -> bytes:
-    """Write all metrics in Prometheus' text format."""
-    return generate_latest(_REGISTRY)
+    """Write all metrics in Prometheus' text format; of several workers their sums, without what is one process's."""
+    if WORKERS_VARIABLE not in os.environ:
+        return generate_latest(_REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # its package leaves this one untyped
+    return generate_latest(registry)
 
 
 def open_log(level: LogLevel, stream: TextIO | None = None) -> FilteringBoundLogger:
@@ -111,7 +125,7 @@ def open_log(level: LogLevel, stream: TextIO | None = None) -> FilteringBoundLog
             structlog.processors.add_log_level,
             _stamp,
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(_written),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
     ).bind()
@@ -124,5 +138,20 @@ def _stamp(_logger: object, _method: str, event: EventDict) -> EventDict:
         if name != "exception" and isinstance(value, str) and len(value) > _MAX_LOGGED_CHARACTERS:
             event[name] = f"{value[:_MAX_LOGGED_CHARACTERS]}..."
     now = time.time()
-    event["timestamp"] = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
+    event["timestamp"] = f"{_second(int(now))}.{int(now % 1 * 1000):03d}Z"
     return event
+
+
+@lru_cache(maxsize=2)
+def _second(now: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+
+
+def _written(event: EventDict, default: Callable[[object], object]) -> str:
+    """Write a line; msgspec takes a quarter of the time, and leaves what is not ASCII as it is."""
+    # It also refuses halves of surrogate pairs and integers of more than 64 bits.
+    with contextlib.suppress(ValueError, OverflowError):
+        line = msgspec.json.encode(event, enc_hook=default)
+        if line.isascii():
+            return line.decode()
+    return json.dumps(event, default=default)

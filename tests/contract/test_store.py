@@ -251,6 +251,7 @@ async def test_thousands_of_versions_are_deleted_at_once(store: SqlStore) -> Non
 
 async def test_events_have_positions_in_the_order_of_commits(store: SqlStore) -> None:
     assert await store.reader.list_events() == []
+    assert await store.reader.find_log_position() == 0
     full = Event(
         EventType.CONFIG_CHANGED, named("é", ".c"), "actor", "r", NOW, 3, 2**40, {"from": "\0", "to": "\U0001f980"}
     )
@@ -258,6 +259,7 @@ async def test_events_have_positions_in_the_order_of_commits(store: SqlStore) ->
     async with store.transaction() as writer:
         await writer.append_event(full)
         await writer.append_event(bare)
+        assert await writer.find_log_position() == 2
 
     async def fail() -> None:
         async with store.transaction() as writer:
@@ -271,6 +273,7 @@ async def test_events_have_positions_in_the_order_of_commits(store: SqlStore) ->
     assert await store.reader.list_events() == [(1, full), (2, bare), (3, event(named("s")))]
     assert await store.reader.list_events(after=1, limit=1) == [(2, bare)]
     assert await store.reader.list_events(after=3) == []
+    assert await store.reader.find_log_position() == 3
 
 
 async def test_a_transaction_sees_its_own_changes(store: SqlStore) -> None:

@@ -6,7 +6,6 @@ Refuses to know settings' meanings; flags only name them.
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +21,7 @@ def serve(
     ] = None,
     host: Annotated[str | None, typer.Option(help=describe("host"))] = None,
     port: Annotated[int | None, typer.Option(help=describe("port"))] = None,
+    workers: Annotated[int | None, typer.Option(help=describe("workers"))] = None,
     database_url: Annotated[str | None, typer.Option(help=describe("database_url"))] = None,
     log_level: Annotated[str | None, typer.Option(help=describe("log_level"))] = None,
     default_compatibility: Annotated[
@@ -41,6 +41,7 @@ def serve(
     max_body_bytes: Annotated[int | None, typer.Option(help=describe("max_body_bytes"))] = None,
     max_schema_bytes: Annotated[int | None, typer.Option(help=describe("max_schema_bytes"))] = None,
     request_timeout_seconds: Annotated[float | None, typer.Option(help=describe("request_timeout_seconds"))] = None,
+    answer_cache_bytes: Annotated[int | None, typer.Option(help=describe("answer_cache_bytes"))] = None,
     kafka_cluster: Annotated[str | None, typer.Option(help=describe("kafka_cluster"))] = None,
     registry_cluster: Annotated[str | None, typer.Option(help=describe("registry_cluster"))] = None,
 ) -> None:
@@ -59,13 +60,9 @@ def serve(
         raise _refuse(f"{error}. The server needs: pip install 'llm-schema-registry[server]'") from None
     try:
         server.run(settings)
-    except server.StartRefused as error:
+    except (server.StartRefused, server.WorkersFailed) as error:
         raise _refuse(error) from None
-    # Everything is closed and written. Threads of the HTTP server may still be about to call Python: before 3.14 the
-    # end of the interpreter cancels them inside Rust, which aborts the process.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    server.leave()
 
 
 def _refuse(reason: object) -> typer.Exit:

@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
-import hashlib
+import random
 import re
 import time
-import uuid
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
@@ -28,7 +27,9 @@ from llm_schema_registry.errors import (
 )
 from llm_schema_registry.model import ANONYMOUS, Actor
 from llm_schema_registry.registry.operation import Call
+from llm_schema_registry.rest.hot_path import DEFAULT_BYTES, READS, KeptAnswers, Key, key_of
 from llm_schema_registry.rest.incoming import Incoming, RawHeaders, Receive, read_header
+from llm_schema_registry.rest.rendered import Send, render
 from llm_schema_registry.rest.request import (
     CONFLUENT_MEDIA_TYPES,
     Request,
@@ -40,13 +41,11 @@ from llm_schema_registry.rest.request import (
 from llm_schema_registry.rest.routing import Match, Route, Router
 from llm_schema_registry.wire.confluent import ErrorBody
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-NO_STORE = "no-store"
 MAX_ACTOR_LENGTH = 255
 
 _UNKNOWN_ROUTE = "unknown"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_CHANGES = frozenset({"PUT", "DELETE"})
 _REQUEST_ID = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?", re.ASCII)
 
 
@@ -57,6 +56,7 @@ class Options:
     max_body_bytes: int = 10 * 1024 * 1024
     request_timeout_seconds: float = 30.0
     legacy_409_code: bool = False
+    answer_cache_bytes: int = DEFAULT_BYTES
 
 
 class RestApp:
@@ -69,6 +69,7 @@ class RestApp:
         self._call = call
         self._log = log
         self._options = options or Options()
+        self.kept_answers = KeptAnswers(self._options.answer_cache_bytes)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request; other kinds of scope are not served."""
@@ -77,8 +78,31 @@ class RestApp:
         started = time.perf_counter()
         method: str = scope["method"]
         headers: RawHeaders = scope["headers"]
-        request_id = _request_id(headers)
-        incoming = Incoming(receive, headers, self._options.max_body_bytes, scope["http_version"])
+        by_name = dict(headers)
+        # Authentication comes here, before anything is answered, also what is kept.
+        # What was sent twice is joined on the way that knows how.
+        key = key_of(scope, by_name) if len(by_name) == len(headers) else None
+        kept = None if key is None else self.kept_answers.find(key)
+        if kept is None:
+            await self._answer_anew(scope, receive, send, key, started)
+            return
+        request_id = _request_id(by_name.get(b"x-request-id"))
+        if b"content-length" in by_name or b"transfer-encoding" in by_name or scope["http_version"][0] != "1":
+            await self._incoming(scope, receive).linger()
+        known = by_name.get(b"if-none-match", b"")
+        status = await kept.answer.send(send, request_id, known, with_body=method != "HEAD")
+        self._tell(method, kept.endpoint, status, started, request_id)
+
+    async def _answer_anew(
+        self, scope: MutableMapping[str, Any], receive: Receive, send: Send, key: Key | None, started: float
+    ) -> None:
+        """Let a handler answer, and keep what it answers under the key if that can never change."""
+        method: str = scope["method"]
+        headers: RawHeaders = scope["headers"]
+        sent_ids = [value for name, value in headers if name == b"x-request-id"]
+        request_id = _request_id(sent_ids[0] if len(sent_ids) == 1 else None)
+        incoming = self._incoming(scope, receive)
+        generation = self.kept_answers.generation
         match: Match | None = None
         try:
             match = self._router.match(method, scope["raw_path"])
@@ -93,10 +117,21 @@ class RestApp:
                 raise
             self._log.error("unhandled", request_id=request_id, exc_info=error)
             response = _error_answer(500, 500, "Internal Server Error")
-        _complete(response, method, request_id, headers, match)
+        answer = render(_negotiated(response, headers, match), is_read=method in READS)
+        endpoint = match.route.path if match else _UNKNOWN_ROUTE
+        # A refusal of the caller's says that nothing was changed; one of ours may come after the change.
+        if method in _CHANGES and not 400 <= answer.status < 500:
+            self.kept_answers.drop()
+        if key is not None:
+            self.kept_answers.keep(key, answer, endpoint, generation)
         await incoming.linger()
-        await _send(response, send, with_body=method != "HEAD")
-        self._tell(method, match, response.status, time.perf_counter() - started, request_id)
+        known = b",".join(value for name, value in headers if name == b"if-none-match")
+        status = await answer.send(send, request_id, known, with_body=method != "HEAD")
+        named = {"subject": match.values["subject"]} if match and "subject" in match.values else {}
+        self._tell(method, endpoint, status, started, request_id, **named)
+
+    def _incoming(self, scope: MutableMapping[str, Any], receive: Receive) -> Incoming:
+        return Incoming(receive, scope["headers"], self._options.max_body_bytes, scope["http_version"])
 
     async def _answer(
         self, match: Match, request_id: str, headers: RawHeaders, query_string: bytes, incoming: Incoming
@@ -140,10 +175,9 @@ class RestApp:
             response.headers["allow"] = ", ".join(error.allowed)
         return response
 
-    def _tell(self, method: str, match: Match | None, status: int, seconds: float, request_id: str) -> None:
-        endpoint = match.route.path if match else _UNKNOWN_ROUTE
+    def _tell(self, method: str, endpoint: str, status: int, started: float, request_id: str, **named: str) -> None:
+        seconds = time.perf_counter() - started
         telemetry.request_served(method if method in _METHODS else "other", endpoint, status, seconds)
-        named = {"subject": match.values["subject"]} if match and "subject" in match.values else {}
         self._log.info(
             "request",
             method=method,
@@ -159,14 +193,15 @@ def _error_answer(status: int, code: int, message: str) -> Response:
     return json_answer(ErrorBody(code, message), status)
 
 
-def _request_id(headers: RawHeaders) -> str:
-    """Echo the caller's id when exactly one printable, short, non-blank one was sent (rest-api 1.2)."""
-    sent = [value for name, value in headers if name == b"x-request-id"]
-    if len(sent) == 1:
-        text = sent[0].decode("latin-1").strip(" \t")
+def _request_id(sent: bytes | None) -> str:
+    """Echo the caller's id when one printable, short, non-blank one was sent (rest-api 1.2), or make one."""
+    if sent is not None:
+        text = sent.decode("latin-1").strip(" \t")
         if _REQUEST_ID.fullmatch(text):
             return text
-    return str(uuid.uuid4())
+    # The form of uuid4, at a tenth of its cost: an id tells requests apart and keeps no secret.
+    digits = f"{random.getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 def _actor(headers: RawHeaders) -> Actor:
@@ -182,39 +217,12 @@ def _actor(headers: RawHeaders) -> Actor:
     return Actor(user) if is_printable else ANONYMOUS
 
 
-def _complete(response: Response, method: str, request_id: str, headers: RawHeaders, match: Match | None) -> None:
-    """Add what every answer carries, and turn it into a 304 when the client has it already (RFC 9110 section 13)."""
-    ours = response.headers
+def _negotiated(response: Response, headers: RawHeaders, match: Match | None) -> Response:
+    """Choose what is left open: the media type of a refusal, and whether caches must mind what the client accepts."""
     produced = (match.route.media_types if match else None) or CONFLUENT_MEDIA_TYPES
     if response.body and response.media_type is None:
         response.media_type = negotiate(read_header(headers, "accept"), CONFLUENT_MEDIA_TYPES)
         response.media_type = response.media_type or CONFLUENT_MEDIA_TYPES[0]
-    ours["x-request-id"] = request_id
-    ours["x-content-type-options"] = "nosniff"
-    ours.setdefault("cache-control", "no-cache")
     if len(produced) > 1 or response.status >= 400:
-        ours.setdefault("vary", "Accept")
-    if method in {"GET", "HEAD"} and response.status == 200 and ours["cache-control"] != NO_STORE:
-        digest = hashlib.blake2b(response.body, digest_size=12, key=(response.media_type or "").encode()[:64])
-        ours["etag"] = f'"{digest.hexdigest()}"'
-        known = read_header(headers, "if-none-match")
-        if known is not None and _is_known(ours["etag"], known):
-            response.status = 304
-            response.body = b""
-            response.media_type = None
-
-
-def _is_known(etag: str, if_none_match: str) -> bool:
-    if if_none_match.strip() == "*":
-        return True
-    return etag in {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-
-
-async def _send(response: Response, send: Send, *, with_body: bool) -> None:
-    headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in response.headers.items()]
-    if response.media_type is not None:
-        headers.append((b"content-type", response.media_type.encode()))
-    if response.status not in {204, 304}:
-        headers.append((b"content-length", str(len(response.body)).encode()))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body if with_body else b""})
+        response.headers.setdefault("vary", "Accept")
+    return response

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from llm_schema_registry.errors import BadRequest, TooLarge
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-RawHeaders = Iterable[tuple[bytes, bytes]]
+RawHeaders = Sequence[tuple[bytes, bytes]]
 
 LINGER_BYTES = 64 * 1024 * 1024
 LINGER_SECONDS = 2.0

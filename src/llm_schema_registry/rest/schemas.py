@@ -6,7 +6,7 @@ Refuses to decide anything: a handler reads a request, calls one use case and wr
 from __future__ import annotations
 
 from llm_schema_registry.errors import InvalidSchema, SchemaNotFound
-from llm_schema_registry.model import Subject
+from llm_schema_registry.model import DEFAULT_CONTEXT, Subject, VersionKey
 from llm_schema_registry.names import parse_subject
 from llm_schema_registry.registry import VersionFilter, Visibility, schemas
 from llm_schema_registry.rest.request import IMMUTABLE, PAGING, Query, Request, Response, json_answer
@@ -57,9 +57,8 @@ async def list_schemas(request: Request) -> Response:
 
 async def get_by_id(request: Request) -> Response:
     call = request.call
-    schema, user = await schemas.get_schema(
-        call, request.path_int("id"), context=request.context, subject=_subject(request)
-    )
+    subject = _subject(request)
+    schema, user = await schemas.get_schema(call, request.path_int("id"), context=request.context, subject=subject)
     wanted = request.texts("findTags")
     fetches_max = request.flag("fetchMaxId")
     body = schema_body(
@@ -70,14 +69,15 @@ async def get_by_id(request: Request) -> Response:
         user=user,
         max_id=await schemas.find_max_id(call, schema.context) if fetches_max else None,
     )
-    return json_answer(body, cache_control=None if fetches_max else IMMUTABLE)
+    return json_answer(body, cache_control=None if fetches_max else _cache_control(subject, user))
 
 
 async def get_text_by_id(request: Request) -> Response:
-    schema, _ = await schemas.get_schema(
-        request.call, request.path_int("id"), context=request.context, subject=_subject(request)
+    subject = _subject(request)
+    schema, user = await schemas.get_schema(
+        request.call, request.path_int("id"), context=request.context, subject=subject
     )
-    return await answer_schema_text(request, schema, cache_control=IMMUTABLE)
+    return await answer_schema_text(request, schema, cache_control=_cache_control(subject, user))
 
 
 async def list_subjects_of_id(request: Request) -> Response:
@@ -127,6 +127,13 @@ async def list_types(request: Request) -> Response:
 def _subject(request: Request) -> Subject | None:
     text = request.text("subject", _NO_FILTER)
     return parse_subject(text, request.context) if text else None
+
+
+def _cache_control(subject: Subject | None, user: VersionKey | None) -> str | None:
+    """An id names one content of its context for ever, but an unqualified subject that does not use it where it was
+    looked for first may come to use it there, or in a context of another content."""
+    is_certain = subject is None or subject.context != DEFAULT_CONTEXT or (user is not None and user.subject == subject)
+    return IMMUTABLE if is_certain else None
 
 
 _BY_ID = (SchemaNotFound, InvalidSchema)

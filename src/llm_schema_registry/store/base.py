@@ -187,6 +187,9 @@ class Reader(Protocol):
     async def list_events(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
         """The log in commit order, behind position `after`, each with its position. Positions rise without gaps."""
 
+    async def find_log_position(self) -> int:
+        """The position of the log's last event; 0 when there is none."""
+
     async def find_job(self, job_id: str) -> Job | None:
         """One job."""
 
@@ -326,6 +329,10 @@ class Store(Protocol):
         durable even when the awaiting task is cancelled at that moment; a task cancelled inside the block leaves
         nothing behind.
         """
+
+    @property
+    def is_private(self) -> bool:
+        """Whether no other process can open this database."""
 
     async def migrate(self) -> None:
         """Bring the tables up to date, under a lock, so that several processes may start at once. Idempotent."""

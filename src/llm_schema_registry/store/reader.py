@@ -43,7 +43,7 @@ from llm_schema_registry.store.search import (
     select_subjects,
     windowed,
 )
-from llm_schema_registry.store.tables import contexts, events, schema_references, schemas, subjects, versions
+from llm_schema_registry.store.tables import contexts, counters, events, schema_references, schemas, subjects, versions
 
 # No table holds more rows, and both databases take it as a limit.
 _NO_LIMIT = 2**62
@@ -119,6 +119,8 @@ _EVENTS = (
     .order_by(events.c.position)
     .limit(bindparam("limit", type_=BigInteger))
 )
+
+_LOG_POSITION = select(counters.c.last).where(counters.c.name == "events")
 
 
 @cache
@@ -329,6 +331,10 @@ class SqlReader(SqlJobReader):
             )
             for position, event_type, context, name, actor, request_id, at, version, schema_id, details in rows
         ]
+
+    async def find_log_position(self) -> int:
+        position: int = (await self._ask(_LOG_POSITION))[0].last
+        return position
 
 
 def _window(page: Page) -> Parameters:

@@ -52,6 +52,11 @@ class SqlStore:
         """Read outside of transactions."""
         return self._reader
 
+    @property
+    def is_private(self) -> bool:
+        """Whether the database is in this process's memory."""
+        return self._keeper is not None
+
     @asynccontextmanager
     async def transaction(
         self, lock: Collection[Subject] = (), share: Collection[Subject] = ()

@@ -210,6 +210,10 @@ class SqlWriter(SqlReader, SqlJobWriter):
         await self.write_events()
         return await super().list_events(after, limit)
 
+    async def find_log_position(self) -> int:
+        await self.write_events()
+        return await super().find_log_position()
+
     async def write_events(self) -> None:
         """Write the events that wait. Whoever ends the transaction calls this last, for the order of locks."""
         if self._pending_events:
