@@ -196,7 +196,7 @@ def test_what_is_not_known_of_data_is_not_advised() -> None:
 def test_explaining_has_its_time_too() -> None:
     riddle, plain = judge("a", "a riddle b", seconds=0.04).findings
     assert (riddle.detail.writer_path, riddle.detail.before) == ("riddle", "riddle")
-    assert (plain.detail.writer_path, plain.detail.before) == (None, "")
+    assert (plain.detail.writer_path, plain.detail.before, plain.detail.after) == (None, "", "")
     assert plain.detail.explanation == "The reader schema lacks b of the writer schema"
     assert plain.detail.remedy == "Keep it."
     assert plain.breaks
@@ -210,6 +210,14 @@ def test_findings_are_cut_but_not_the_verdict() -> None:
     among_infos = judge(" ".join(["a", *words]), "a b", LEVELS.FULL, is_thorough=True)
     assert [finding.difference.path for finding in among_infos.findings if finding.breaks][-1] == "b"
     assert len(among_infos.findings) == 2 * MAX_FINDINGS
+
+
+def test_of_too_many_findings_those_that_break_stay_in_their_order() -> None:
+    words = [f"w{number}" for number in range(MAX_FINDINGS)]
+    hyphenated = " ".join(word.replace("w", "w-") for word in words)
+    report = judge(hyphenated, " ".join([*words, "b", "c"]), policy=POLICIES.LENIENT, is_thorough=True)
+    paths = [finding.difference.path for finding in report.findings]
+    assert paths == [*words[:-2], "b", "c"]
 
 
 def test_reserved_fields_stay_reserved_and_unused() -> None:

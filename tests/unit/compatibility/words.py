@@ -119,9 +119,10 @@ class WordFormat:
         while difference.path == "riddle" and time.thread_time() < started + 0.02:
             pass
         kind = KINDS[difference.kind]
+        in_reader = difference.info or difference.path
         in_writer = difference.path if difference.path in writer.field_names else None
         return Detail(
-            reader_path=None if difference.kind == "WORD_REMOVED" else difference.info or difference.path,
+            reader_path=in_reader if in_reader in reader.field_names else None,
             writer_path=in_writer,
             before=in_writer or "",
             after=difference.info,

@@ -183,3 +183,16 @@ def either(kind: str) -> Json:
 def test_what_only_grew_is_proved_in_few_steps(reader: Json, writer: Json, steps: int) -> None:
     """A quarter more than it takes: what was found once is not looked for again."""
     assert FORMAT.hazards(parse(reader), parse(writer), Steps(steps)) == []
+
+
+def test_circles_that_are_too_long_to_be_told_apart_by_rounds_are_not_taken_as_equal() -> None:
+    def long_ring(kind: str) -> JsonSchema:
+        schema = ring(60, kind)
+        for name, member in schema["definitions"].items():
+            if name != "r30":
+                del member["properties"]["v"]
+        return parse(schema)
+
+    assert FORMAT.hazards(long_ring("number"), long_ring("integer"), Budget(5)) == []
+    (found,) = FORMAT.hazards(long_ring("integer"), long_ring("number"), Budget(5))
+    assert found.path == "#/definitions/r30/properties/v/type"
