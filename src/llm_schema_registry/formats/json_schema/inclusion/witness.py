@@ -106,11 +106,12 @@ class Side:
             return []
         if all_of_them:
             return [self._refusal(error) for error in islice(self.validator.iter_errors(value), _MAX_FAULTS)]
+        first = []
         try:
             self.validator.validate(value)
         except jsonschema_rs.ValidationError as error:
-            return [self._refusal(error)]
-        return []
+            first.append(self._refusal(error))
+        return first
 
     def _refusal(self, error: jsonschema_rs.ValidationError) -> Refusal:
         message = error.message if len(error.message) <= _MAX_OUTCOME else error.message[:_MAX_OUTCOME] + "..."
