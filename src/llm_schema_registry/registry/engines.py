@@ -41,7 +41,7 @@ def spare_collections() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 10, 20)
+    gc.set_threshold(10_000, 10, 5)
 
 
 class Engines:
