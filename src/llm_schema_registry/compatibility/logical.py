@@ -14,7 +14,7 @@ from llm_schema_registry.compatibility.brief import bounded
 from llm_schema_registry.compatibility.judge import BACKWARD, FORWARD, Judge, Side, with_places
 from llm_schema_registry.compatibility.logical_rules import BOTH, At, Problem, Table, compare, validate
 from llm_schema_registry.errors import InvalidSchema
-from llm_schema_registry.formats.base import Format, sentence
+from llm_schema_registry.formats.base import Format, printable, sentence
 from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.logical_type import LogicalType
 from llm_schema_registry.model import CompatibilityLevel, Detail, Difference, Direction, Finding, Severity
@@ -104,7 +104,7 @@ def _remedy(difference: Difference, direction: Direction) -> str:
 
 def _message(problem: Problem, description: str) -> str:
     """Write a problem as Confluent's later releases do: like a native one, with the tables that it is about."""
-    line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in description)
+    line = printable(description)
     return f'{{errorType:"{problem.kind}", category:"{", ".join(problem.tables)}", description:"{line}"}}'
 
 

@@ -117,6 +117,10 @@ class Format(Protocol):
     def kinds(self) -> Mapping[str, Kind]:
         """Every kind of difference that `diff` and `hazards` can emit, by id."""
 
+    @property
+    def remembers(self) -> bool:
+        """Whether `reused` can find anything, so that versions before the latest are worth loading for it."""
+
     def parse(self, text: str, references: Sequence[ResolvedReference] = (), *, is_new: bool = True) -> Parsed:
         """Understand a schema or raise InvalidSchema naming the place and the mend.
 
@@ -161,6 +165,13 @@ class Format(Protocol):
 def breaks(kind: Kind, policy: CompatibilityPolicy) -> bool:
     """Whether a kind of difference breaks compatibility under a policy."""
     return policy in kind.breaks_under
+
+
+def printable(text: str) -> str:
+    """Spell out what would break a line or steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def sentence(kind: Kind, difference: Difference, reader_name: str, writer_name: str) -> str:

@@ -70,7 +70,7 @@ async def gate(
             report = join_reports(report, await gauge.compare(version, report))
             if not report.is_compatible or not is_transitive:
                 break
-        is_asked = is_thorough or report.policy is CompatibilityPolicy.SOUND
+        is_asked = is_thorough or (report.policy is CompatibilityPolicy.SOUND and gauge.format.remembers)
         if newest is not None and report.is_compatible and not is_transitive and is_asked:
             remembered = [version async for version in _first(earlier, MAX_REMEMBERED)]
             report = await gauge.add_recalled(newest, remembered, report)
@@ -121,7 +121,7 @@ class Gauge:
         call = self.call
         try:
             previous = await side_of(call, self.reader, version)
-            return await call.engines.run(self.judge.compare, self._format, self._side, previous)
+            return await call.engines.run(self.judge.compare, self.format, self._side, previous)
         except InvalidSchema as error:
             reason = f"Version {version.version} cannot be compared: {error}"
             message = f'{{errorType:"UNREADABLE_VERSION", description:"{reason}"}}'
@@ -139,7 +139,7 @@ class Gauge:
             return report
         recall = self.judge.recall
         try:
-            found = await self.call.engines.run(recall, self._format, self._side, sides[0], sides[1:])
+            found = await self.call.engines.run(recall, self.format, self._side, sides[0], sides[1:])
         except TooComplex as error:
             raise TooComplex(f"{error}. {_told(report)}", report) from None
         return with_more(report, found)
@@ -152,7 +152,7 @@ class Gauge:
         previous = await self._sides(versions)
         try:
             findings = await self.call.engines.run(
-                compatibility.check_logical, self.judge, self._format, self._side, previous
+                compatibility.check_logical, self.judge, self.format, self._side, previous
             )
         except TooComplex as error:
             raise TooComplex(f"{error}. {_told(report)}", report) from None
@@ -167,7 +167,8 @@ class Gauge:
         return sides
 
     @property
-    def _format(self) -> Format:
+    def format(self) -> Format:
+        """The candidate's format."""
         return get_format(self.call.engines.formats, self.candidate.schema_type)
 
     @property

@@ -67,6 +67,7 @@ class WordFormat:
     schema_type = "WORDS"
     media_types = ("text/plain",)
     kinds = KINDS
+    remembers = True
 
     def parse(self, text: str, references: Sequence[ResolvedReference] = (), *, is_new: bool = True) -> Words:
         return Words(text)

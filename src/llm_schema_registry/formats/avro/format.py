@@ -83,6 +83,7 @@ class AvroFormat:
     schema_type = SCHEMA_TYPE
     media_types = MEDIA_TYPES
     kinds: Mapping[str, Kind] = KINDS
+    remembers = False
 
     def __init__(self, rules: AvroRules = AvroRules.V1_12) -> None:
         self._rules = rules

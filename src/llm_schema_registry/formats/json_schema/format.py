@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
-from llm_schema_registry.formats.base import Parsed, ResolvedReference, sentence
+from llm_schema_registry.formats.base import Parsed, ResolvedReference, printable, sentence
 from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.json_schema.diff import diff
 from llm_schema_registry.formats.json_schema.explain import explain
@@ -27,6 +27,7 @@ class JsonSchemaFormat:
     schema_type = "JSON"
     media_types = (MEDIA_TYPE,)
     kinds = KINDS
+    remembers = False
 
     def parse(self, text: str, references: Sequence[ResolvedReference] = (), *, is_new: bool = True) -> JsonSchema:
         """Understand a JSON Schema or raise InvalidSchema naming the place and the mend; `is_new` changes nothing."""
@@ -57,9 +58,7 @@ class JsonSchemaFormat:
     def describe(self, difference: Difference, reader_name: str, writer_name: str) -> str:
         """Return the one-line pseudo-object of compatibility-rules 1.8; its last quote is a single one there."""
         text = sentence(KINDS[difference.kind], difference, reader_name, writer_name)
-        if not text.isprintable():
-            text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-        return f'{{errorType:"{difference.kind}", description:"{text}\'}}'
+        return f'{{errorType:"{difference.kind}", description:"{printable(text)}\'}}'
 
     def logical(self, parsed: Parsed) -> LogicalType:
         """Return the schema as a table. Raises InvalidSchema when it cannot be one."""

@@ -31,6 +31,7 @@ class ProtobufFormat:
     schema_type = "PROTOBUF"
     media_types = (TEXT_MEDIA_TYPE, *BINARY_MEDIA_TYPES)
     kinds: Mapping[str, Kind] = KINDS
+    remembers = True
 
     def __init__(self) -> None:
         self._compiler = Compiler()
