@@ -326,8 +326,8 @@ class Store(Protocol):
         locks or shares one of them proceeds. `share` are subjects that must not change meanwhile (referenced ones):
         several transactions may share one. They need not exist. Locks are taken in one global order, so two
         transactions never wait for each other in a circle. Once the block has ended without raising, the commit is
-        durable even when the awaiting task is cancelled at that moment; a task cancelled inside the block leaves
-        nothing behind.
+        durable even when the awaiting task is cancelled at that moment; a task in which a cancellation arrives inside
+        the block leaves nothing behind.
         """
 
     @property

@@ -151,7 +151,7 @@ class SqlJobReader(Asker):
             rows = await self._ask(_RESULTS, of_job=job_id, after=after, limit=limit)
         else:
             rows = await self._ask(_RESULTS_OF_VERDICT, of_job=job_id, after=after, limit=limit, verdict=verdict.value)
-        return [_result_of(row.document) for row in rows]
+        return [_result_of(document) for [document] in rows]
 
     async def find_report(self, report_id: str) -> StoredReport | None:
         for row_id, at, context, subject, body, left_out in await self._ask(_FIND_REPORT, of_report=report_id):

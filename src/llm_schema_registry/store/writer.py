@@ -109,7 +109,7 @@ class SqlWriter(SqlReader, SqlJobWriter):
 
     async def next_version(self, subject: Subject) -> int:
         rows = await self._ask(_NEWEST_NUMBER, of_context=subject.context, of_subject=subject.name)
-        return 1 + rows[0].version if rows else 1
+        return 1 + int(rows[0][0]) if rows else 1
 
     async def add_schema(self, context: str, guid: str, content: SchemaContent, schema_id: int | None = None) -> Schema:
         last_id = await self._hold_context(context)
@@ -164,7 +164,7 @@ class SqlWriter(SqlReader, SqlJobWriter):
         freed: set[int] = set()
         for numbers in _chunks(versions):
             rows = await self._ask(_DELETE, of_context=subject.context, of_subject=subject.name, numbers=numbers)
-            freed.update(row.schema_id for row in rows)
+            freed.update(schema_id for [schema_id] in rows)
         if not freed:
             return
         await self._hold_context(subject.context)
@@ -218,8 +218,8 @@ class SqlWriter(SqlReader, SqlJobWriter):
         """Write the events that wait. Whoever ends the transaction calls this last, for the order of locks."""
         if self._pending_events:
             pending, self._pending_events = self._pending_events, []
-            [counted] = await self._run(_COUNT_EVENTS, {"more": len(pending)})
-            first = counted.last - len(pending) + 1
+            [[last]] = await self._run(_COUNT_EVENTS, {"more": len(pending)})
+            first = last - len(pending) + 1
             rows = [{"position": first + index, **row} for index, row in enumerate(pending)]
             await self._change((insert(events), rows))
 
@@ -235,8 +235,8 @@ class SqlWriter(SqlReader, SqlJobWriter):
         """Lock a context's row until the end of the transaction; answer the largest id ever given in it."""
         if context not in self._last_ids:
             scope = _subject_row(Subject(context, ""))
-            [held] = await self._run(_HOLD_CONTEXT, {"name": scope["context"], "last_id": 0, "is_live": True})
-            self._last_ids[context] = held.last_id
+            [[last_id]] = await self._run(_HOLD_CONTEXT, {"name": scope["context"], "last_id": 0, "is_live": True})
+            self._last_ids[context] = last_id
         return self._last_ids[context]
 
     async def _put(self, statement: Executable, scope: Subject, column: str, document: str) -> None:
