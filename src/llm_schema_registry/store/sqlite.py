@@ -88,7 +88,7 @@ class SqliteDatabase:
         """Close every connection; what was in memory is gone."""
         await self.pools.readers.close()
         await self.pools.writers.close()
-        self._threads.shutdown()
+        self._threads.shutdown(wait=False)
         if self._keeper is not None:
             self._keeper.close()
 
@@ -162,7 +162,7 @@ class SqliteConnection:
             self._unfinished.exception()
             self._unfinished = None
         if self._raw.in_transaction:
-            await self._in_thread(lambda: self._raw.execute("ROLLBACK"))
+            self._raw.execute("ROLLBACK")
 
     async def close(self) -> None:
         """Close the connection."""
