@@ -59,6 +59,13 @@ _COUNT_ID = update(contexts).where(_OF_CONTEXT).values(last_id=bindparam("id_giv
 _LEAVE_CONTEXT = update(contexts).where(_OF_CONTEXT).values(is_live=False)
 _FORGET_SCOPES = delete(subjects).where(subjects.c.context == bindparam("of_context"), ~_HAS_VERSIONS)
 
+_ADD_SCHEMA = insert(schemas)
+_ADD_REFERENCES = insert(schema_references)
+_ADD_TAGS = insert(schema_tags)
+_ADD_PROPERTIES = insert(schema_properties)
+_ADD_RULE_TYPES = insert(schema_rule_types)
+_ADD_EVENTS = insert(events)
+
 _ADD_SUBJECT = upsert(subjects).on_conflict_do_nothing(index_elements=["context", "name"])
 _put = upsert(subjects)
 _PUT_CONFIG = _put.on_conflict_do_update(index_elements=["context", "name"], set_={"config": _put.excluded.config})
@@ -221,7 +228,7 @@ class SqlWriter(SqlReader, SqlJobWriter):
             [[last]] = await self._run(_COUNT_EVENTS, {"more": len(pending)})
             first = last - len(pending) + 1
             rows = [{"position": first + index, **row} for index, row in enumerate(pending)]
-            await self._change((insert(events), rows))
+            await self._change((_ADD_EVENTS, rows))
 
     async def _change(self, *changes: Change) -> None:
         """Write rows, or none of them when one cannot be stored."""
@@ -279,21 +286,21 @@ def _rows_of(schema: Schema) -> list[Change]:
     }
     facets: list[tuple[Executable, list[Parameters]]] = [
         (
-            insert(schema_references),
+            _ADD_REFERENCES,
             [
                 {"referenced_context": to.context, "referenced_subject": to.name, "referenced_version": version}
                 for to, version in targets
             ],
         ),
-        (insert(schema_tags), [{"tag": tag} for tag in sorted(_tags(content.metadata))]),
-        (insert(schema_properties), [{"key": key, "value": value} for key, value in _properties(content.metadata)]),
-        (insert(schema_rule_types), [{"rule_type": rule_type} for rule_type in sorted(_rule_types(content))]),
+        (_ADD_TAGS, [{"tag": tag} for tag in sorted(_tags(content.metadata))]),
+        (_ADD_PROPERTIES, [{"key": key, "value": value} for key, value in _properties(content.metadata)]),
+        (_ADD_RULE_TYPES, [{"rule_type": rule_type} for rule_type in sorted(_rule_types(content))]),
     ]
     numbered = [
         (statement, [{**owner, "position": position, **found} for position, found in enumerate(rows)])
         for statement, rows in facets
     ]
-    return [(insert(schemas), [row]), *numbered]
+    return [(_ADD_SCHEMA, [row]), *numbered]
 
 
 def _properties(metadata: Metadata | None) -> list[tuple[str, str]]:
