@@ -14,12 +14,12 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.sql import Executable
 
-from llm_schema_registry.errors import StoreFailed
+from llm_schema_registry.errors import StoreFailed, StoreUnavailable
 from llm_schema_registry.store.pool import Lock, Pool, Pools
 from llm_schema_registry.store.rows import Parameters, Rows
 from llm_schema_registry.store.texts import Texts
 
-_CONNECT_SECONDS = 10
+_CONNECT_SECONDS = 3
 # A process that hangs inside a transaction must not keep its locks for ever.
 _IDLE_MILLISECONDS = 60_000
 _PREPARED_STATEMENTS = 250
@@ -45,7 +45,7 @@ class PostgresDatabase:
         self._texts = Texts(dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy left it untyped
         # Two pools: transactions that wait for each other must not keep readers waiting.
         self.pools = Pools(
-            Pool(self._connect, pool_size, lock_timeout_seconds), Pool(self._connect, pool_size, lock_timeout_seconds)
+            Pool(self.connect, pool_size, lock_timeout_seconds), Pool(self.connect, pool_size, lock_timeout_seconds)
         )
 
     async def migrate(self, upgrade: Callable[[MigrationConnection], None], lock: Lock) -> None:
@@ -71,10 +71,13 @@ class PostgresDatabase:
                 statement_cache_size=_PREPARED_STATEMENTS,
                 server_settings=self._settings,
             )
+        except TimeoutError as error:
+            raise StoreUnavailable(f"The database took no connection within {_CONNECT_SECONDS} seconds") from error
         except ValueError as error:
             raise StoreFailed(f"The URL of PostgreSQL cannot be used: {error}") from error
 
-    async def _connect(self) -> PostgresConnection:
+    async def connect(self) -> PostgresConnection:
+        """Make one connection more."""
         return PostgresConnection(await self._open(), self._texts)
 
 
@@ -119,8 +122,16 @@ class PostgresConnection:
         await self._say("BEGIN ISOLATION LEVEL READ COMMITTED" + ("; SELECT " + taken if taken else ""))
 
     async def commit(self) -> None:
-        """End the transaction. Raises StoreFailed when PostgreSQL rolled it back instead."""
-        if await self._say("COMMIT") != "COMMIT":
+        """End the transaction. Raises StoreFailed when PostgreSQL rolled it back instead, and StoreUnavailable when
+        nobody knows what it did."""
+        try:
+            said = await self._say("COMMIT")
+        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+            raise StoreUnavailable(
+                "The database was lost while it committed: whether the change was made is not known. Look for it, or "
+                "send it again"
+            ) from error
+        if said != "COMMIT":
             raise StoreFailed("The store rolled the transaction back")
 
     async def reset(self) -> None:

@@ -16,10 +16,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.sql import Executable
 
+from llm_schema_registry.errors import StoreFailed
 from llm_schema_registry.model import Subject
 from llm_schema_registry.store import migrations
 from llm_schema_registry.store.base import Reader, Writer
-from llm_schema_registry.store.engine import Database, is_lost, open_database, translated
+from llm_schema_registry.store.engine import Database, open_database, translated
+from llm_schema_registry.store.guard import UNWATCHED, Guard, Watch
 from llm_schema_registry.store.pool import Connection, Lock
 from llm_schema_registry.store.reader import SqlReader
 from llm_schema_registry.store.rows import Parameters, Rows
@@ -31,15 +33,17 @@ _PING = select(1)
 class SqlStore:
     """A `base.Store` in a SQLite file, in memory, or in PostgreSQL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, watch: Watch) -> None:
         self._database = database
         self._readers, self._writers = database.pools
         self._reader = SqlReader(self._read)
+        self._guard = Guard(self._probe, watch)
 
     @classmethod
     def open(
         cls,
         url: str,
+        watch: Watch = UNWATCHED,
         *,
         pool_size: int = 10,
         lock_timeout_seconds: float = 10.0,
@@ -49,7 +53,8 @@ class SqlStore:
 
         Folders on a file's path are made. `pool_size` bounds the connections that read, and again those that write.
         A lock or connection that is not had within `lock_timeout_seconds` raises TimedOut, and so does a statement
-        that PostgreSQL does not finish in time. Raises ValueError for a URL of another kind.
+        that PostgreSQL does not finish in time. `watch` is told when the database goes away. Raises ValueError for a
+        URL of another kind.
         """
         database = open_database(
             url,
@@ -57,7 +62,7 @@ class SqlStore:
             lock_timeout_seconds=lock_timeout_seconds,
             statement_timeout_seconds=statement_timeout_seconds,
         )
-        return cls(database)
+        return cls(database, watch)
 
     @property
     def reader(self) -> Reader:
@@ -74,12 +79,14 @@ class SqlStore:
         self, lock: Collection[Subject] = (), share: Collection[Subject] = ()
     ) -> AsyncIterator[Writer]:
         """Open a transaction, see `base.Store.transaction`."""
-        with translated():
-            connection = await self._begin(sorted(_locks(lock, share)))
+        connection = await self._guard.begin(partial(self._begin, sorted(_locks(lock, share))))
         try:
             writer = SqlWriter(partial(_run, connection))
             yield writer
             await _see_through(_end(connection, writer))
+        except StoreFailed:
+            self._guard.note("transaction")
+            raise
         finally:
             with translated():
                 await _see_through(self._writers.release(connection))
@@ -95,40 +102,37 @@ class SqlStore:
 
     async def close(self) -> None:
         """Give all connections back."""
+        await self._guard.close()
         await self._database.close()
 
     async def _read(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
-        with translated():
-            try:
-                return await self._read_once(statement, parameters)
-            except Exception as error:
-                if not is_lost(error):
-                    raise
-            return await self._read_once(statement, parameters)
+        return await self._guard.read(partial(self._read_once, statement, parameters))
 
     async def _read_once(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
-        connection = await self._readers.acquire()
+        with translated():
+            connection = await self._readers.acquire()
+            try:
+                return await connection.run(statement, parameters)
+            finally:
+                await self._readers.release(connection)
+
+    async def _probe(self) -> None:
+        """Ask on a connection apart, as those of the pools may all be lost in silence."""
+        connection = await self._database.connect()
         try:
-            return await connection.run(statement, parameters)
+            await connection.run(_PING, {})
         finally:
-            await self._readers.release(connection)
+            await connection.close()
 
     async def _begin(self, locks: list[Lock]) -> Connection:
-        try:
-            return await self._begin_once(locks)
-        except Exception as error:
-            if not is_lost(error):
+        with translated():
+            connection = await self._writers.acquire()
+            try:
+                await connection.begin(locks)
+            except BaseException:
+                await _see_through(self._writers.release(connection))
                 raise
-        return await self._begin_once(locks)
-
-    async def _begin_once(self, locks: list[Lock]) -> Connection:
-        connection = await self._writers.acquire()
-        try:
-            await connection.begin(locks)
-        except BaseException:
-            await _see_through(self._writers.release(connection))
-            raise
-        return connection
+            return connection
 
 
 def _key_of(kind: str, *names: str) -> int:
