@@ -23,6 +23,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help=describe("port"))] = None,
     workers: Annotated[int | None, typer.Option(help=describe("workers"))] = None,
     database_url: Annotated[str | None, typer.Option(help=describe("database_url"))] = None,
+    database_wait_seconds: Annotated[float | None, typer.Option(help=describe("database_wait_seconds"))] = None,
     log_level: Annotated[str | None, typer.Option(help=describe("log_level"))] = None,
     default_compatibility: Annotated[
         CompatibilityLevel | None,

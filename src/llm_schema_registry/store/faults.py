@@ -37,5 +37,5 @@ def translate(error: BaseException) -> RegistryError:
         or isinstance(error, OSError)
         or (isinstance(error, asyncpg.InterfaceError) and "closed" in str(error))
     ):
-        return StoreUnavailable(f"The database cannot do it now, and nothing was changed; try again soon: {error}")
+        return StoreUnavailable(f"The database was lost or cannot work now; try again soon: {error}")
     return StoreFailed(f"The store failed: {error}")

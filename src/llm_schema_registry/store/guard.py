@@ -37,7 +37,10 @@ PROBE_PATIENCE_SECONDS = 2.0
 MAX_CALLERS = 2000
 """Callers of one kind that may wait: a second's work of a database that is well."""
 
-_AWAY = "The database cannot be reached, and nothing was changed; try again soon"
+_AWAY: dict[Use, str] = {
+    "read": "The database cannot be reached; try again soon",
+    "begin": "The database cannot be reached, and nothing was changed; try again soon",
+}
 
 # Its own hooks would write to stdout and count in a registry of metrics that nobody shows.
 set_on_retry_hooks(())
@@ -105,7 +108,7 @@ class Guard:
 
     async def _use(self, use: Use, attempt: Callable[[], Awaitable[T]]) -> T:
         if not self.is_available:
-            raise StoreUnavailable(_AWAY)
+            raise StoreUnavailable(_AWAY[use])
         if self._waiting[use] >= MAX_CALLERS:
             raise Overloaded(f"{MAX_CALLERS} requests wait for the database already")
         if self._silent_since is None:
@@ -119,13 +122,13 @@ class Guard:
             except StoreUnavailable:
                 # stamina's bookkeeping costs more than a small answer, so it comes only after a failure.
                 answer = await self._again(self._is_worth_trying, attempt)
-        except StoreUnavailable:
+        except StoreUnavailable as error:
             self._silent_since = None
             self._failures += 1
             self._watch.failed(use)
             if self._failures >= FAILURES:
                 self._suspect()
-            raise
+            raise StoreUnavailable(_AWAY[use]) from error
         except asyncio.CancelledError:
             raise
         except BaseException:

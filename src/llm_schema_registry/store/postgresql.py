@@ -5,6 +5,7 @@ Refuses to know a table.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 import asyncpg
@@ -23,6 +24,8 @@ _CONNECT_SECONDS = 3
 # A process that hangs inside a transaction must not keep its locks for ever.
 _IDLE_MILLISECONDS = 60_000
 _PREPARED_STATEMENTS = 250
+# How long a connection may take to end in order after a statement of it was given up.
+_CANCEL_SECONDS = 1.0
 
 
 class PostgresDatabase:
@@ -141,7 +144,13 @@ class PostgresConnection:
 
     async def close(self) -> None:
         """Break the connection off; the server undoes what was not committed."""
-        self._raw.terminate()
+        if self._is_interrupted and not self._raw.is_closed():
+            # Breaking off at once would take with it the message that cancels the statement, which would go on in the
+            # server, its transaction's locks held, until it is done with waiting for those of others.
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._raw.close(timeout=_CANCEL_SECONDS)
+        else:
+            self._raw.terminate()
 
     async def _say(self, command: str) -> str:
         try:
