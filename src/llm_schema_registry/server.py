@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 import msgspec
+import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from structlog.typing import FilteringBoundLogger
@@ -39,7 +40,7 @@ from llm_schema_registry.workers import Workers, WorkersFailed
 
 __all__ = ["StartRefused", "WorkersFailed", "leave", "open_app", "run", "run_worker"]
 
-STORES: Mapping[str, Callable[[str], Store]] = {
+STORES: Mapping[str, Callable[..., Store]] = {
     "sqlite": SqlStore.open,
     "postgresql": SqlStore.open,
     "postgres": SqlStore.open,
@@ -100,13 +101,13 @@ def leave() -> NoReturn:
 
 def _run(serving: Coroutine[Any, Any, None]) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
-    asyncio.run(serving)
+    uvloop.run(serving)
 
 
 @asynccontextmanager
 async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[RestApp]:
     """Open the store, bring its tables up to date and answer the application over it. Raises StartRefused."""
-    store = _open_store(settings.database_url)
+    store = _open_store(settings)
     engines = Engines(build_formats(AvroRules(settings.avro_rules)))
     try:
         await _migrate(store, settings)
@@ -141,7 +142,7 @@ async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterat
 
 async def _supervise(settings: Settings, log: FilteringBoundLogger) -> None:
     """Let several processes serve. Raises StartRefused and WorkersFailed."""
-    store = _open_store(settings.database_url)
+    store = _open_store(settings)
     try:
         if store.is_private:
             raise StartRefused(
@@ -216,15 +217,19 @@ async def _migrate(store: Store, settings: Settings) -> None:
         raise StartRefused(f"{without_password(settings.database_url)} cannot be used. {error}") from error
 
 
-def _open_store(url: str) -> Store:
-    scheme = url.partition("://")[0]
-    opened = STORES.get(scheme)
-    if opened is None:
+def _open_store(settings: Settings) -> Store:
+    scheme = settings.database_url.partition("://")[0]
+    if scheme not in STORES:
         raise StartRefused(f"database_url is of no known kind; known are {', '.join(f'{key}://' for key in STORES)}")
     try:
-        return opened(url)
+        return STORES[scheme](
+            settings.database_url,
+            replica_url=settings.replica_url,
+            pool_size=settings.database_pool_size,
+            statement_timeout_seconds=settings.database_statement_seconds,
+        )
     except (ValueError, OSError) as error:
-        raise StartRefused(f"{without_password(url)} cannot be opened. {error}") from error
+        raise StartRefused(f"{without_password(settings.database_url)} cannot be opened. {error}") from error
 
 
 def _claim_port(host: str, port: int) -> int:

@@ -317,6 +317,11 @@ class Store(Protocol):
     def reader(self) -> Reader:
         """Read outside of transactions."""
 
+    @property
+    def lagging_reader(self) -> Reader:
+        """Read where answers may be a moment old: from a replica, if there is one. Never for what a caller may just
+        have changed, or what is kept."""
+
     def transaction(
         self, lock: Collection[Subject] = (), share: Collection[Subject] = ()
     ) -> AbstractAsyncContextManager[Writer]:

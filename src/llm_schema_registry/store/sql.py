@@ -9,18 +9,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Collection, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.sql import Executable
 
+from llm_schema_registry.errors import RegistryError
 from llm_schema_registry.model import Subject
 from llm_schema_registry.store import migrations
 from llm_schema_registry.store.base import Reader, Writer
-from llm_schema_registry.store.engine import Database, is_lost, open_database, translated
-from llm_schema_registry.store.pool import Connection, Lock
+from llm_schema_registry.store.engine import Database, is_lost, is_postgresql, open_database, translated
+from llm_schema_registry.store.pool import Connection, Lock, Pool
 from llm_schema_registry.store.reader import SqlReader
 from llm_schema_registry.store.rows import Parameters, Rows
 from llm_schema_registry.store.writer import SqlWriter
@@ -31,38 +32,49 @@ _PING = select(1)
 class SqlStore:
     """A `base.Store` in a SQLite file, in memory, or in PostgreSQL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, replica: Database | None = None) -> None:
         self._database = database
+        self._replica = replica
         self._readers, self._writers = database.pools
         self._reader = SqlReader(self._read)
+        self._lagging_reader = SqlReader(self._read_replica)
 
     @classmethod
     def open(
         cls,
         url: str,
         *,
+        replica_url: str = "",
         pool_size: int = 10,
         lock_timeout_seconds: float = 10.0,
-        statement_timeout_seconds: float = 60.0,
+        statement_timeout_seconds: float = 30.0,
     ) -> SqlStore:
         """Prepare a store for `sqlite:///path`, `sqlite://` or `postgresql://...`; the first use connects.
 
         Folders on a file's path are made. `pool_size` bounds the connections that read, and again those that write.
         A lock or connection that is not had within `lock_timeout_seconds` raises TimedOut, and so does a statement
-        that PostgreSQL does not finish in time. Raises ValueError for a URL of another kind.
+        that PostgreSQL does not finish in time. `replica_url` is a copy of a PostgreSQL that follows it. Raises
+        ValueError for a URL of another kind.
         """
-        database = open_database(
-            url,
+        opened = partial(
+            open_database,
             pool_size=pool_size,
             lock_timeout_seconds=lock_timeout_seconds,
             statement_timeout_seconds=statement_timeout_seconds,
         )
-        return cls(database)
+        if replica_url and not (is_postgresql(url) and is_postgresql(replica_url)):
+            raise ValueError("A replica is a PostgreSQL that follows another one; SQLite has none")
+        return cls(opened(url), opened(replica_url) if replica_url else None)
 
     @property
     def reader(self) -> Reader:
         """Read outside of transactions."""
         return self._reader
+
+    @property
+    def lagging_reader(self) -> Reader:
+        """Read where answers may be a moment old, see `base.Store.lagging_reader`."""
+        return self._lagging_reader
 
     @property
     def is_private(self) -> bool:
@@ -96,22 +108,24 @@ class SqlStore:
     async def close(self) -> None:
         """Give all connections back."""
         await self._database.close()
+        if self._replica is not None:
+            await self._replica.close()
 
     async def _read(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
         with translated():
             try:
-                return await self._read_once(statement, parameters)
+                return await _read_once(self._readers, statement, parameters)
             except Exception as error:
                 if not is_lost(error):
                     raise
-            return await self._read_once(statement, parameters)
+            return await _read_once(self._readers, statement, parameters)
 
-    async def _read_once(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
-        connection = await self._readers.acquire()
-        try:
-            return await connection.run(statement, parameters)
-        finally:
-            await self._readers.release(connection)
+    async def _read_replica(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
+        """Ask the replica; without one, or when it cannot answer, the database itself."""
+        if self._replica is not None:
+            with suppress(RegistryError), translated():
+                return await _read_once(self._replica.pools.readers, statement, parameters)
+        return await self._read(statement, parameters)
 
     async def _begin(self, locks: list[Lock]) -> Connection:
         try:
@@ -129,6 +143,14 @@ class SqlStore:
             await _see_through(self._writers.release(connection))
             raise
         return connection
+
+
+async def _read_once(pool: Pool, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
+    connection = await pool.acquire()
+    try:
+        return await connection.run(statement, parameters)
+    finally:
+        await pool.release(connection)
 
 
 def _key_of(kind: str, *names: str) -> int:
