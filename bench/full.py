@@ -1,4 +1,4 @@
-"""`make bench-full`: one server against nginx, many connections, PostgreSQL, two instances with Redis, a million versions.
+"""`make bench-full`: beside nginx, many connections, PostgreSQL, two instances with Redis, a million versions.
 
 Starts everything it needs on loopback in folders of its own and stops it. Takes some fifteen minutes.
 """
@@ -34,10 +34,9 @@ from measure import (
     running_nginx,
 )
 from million import VERSIONS_PER_SUBJECT
-from run import reads
-
 from postgres import PrivatePostgres
 from redis_server import PrivateRedis
+from run import reads
 
 TURNS = 5
 OFFERED = 10_000
