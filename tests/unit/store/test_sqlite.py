@@ -95,20 +95,17 @@ async def test_others_get_a_turn(connection: SqliteConnection) -> None:
 
 
 async def test_what_is_cancelled_in_a_thread_ends_before_the_connection_is_used_again(
-    database: SqliteDatabase, connection: SqliteConnection
+    connection: SqliteConnection,
 ) -> None:
-    await database.pools.writers.release(connection)
-    again = await database.pools.writers.acquire()
-    await again.begin(())
-    await again.run(ADD, {"text": "lost"})
-    task = asyncio.create_task(again.run(counting(10**9), {}))  # type: ignore[arg-type]  # a select
+    await connection.begin(())
+    await connection.run(ADD, {"text": "lost"})
+    task = asyncio.create_task(connection.run(counting(10**9), {}))  # type: ignore[arg-type]  # a select
     await asyncio.sleep(0.05)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await database.pools.writers.release(again)
-    assert database.pools.writers.in_use == 0
-    assert await (await database.pools.writers.acquire()).run(select(func.count()).select_from(NOTES), {}) == [(0,)]
+    await connection.reset()
+    assert await connection.run(select(func.count()).select_from(NOTES), {}) == [(0,)]
 
 
 async def test_a_lock_of_another_process_is_waited_for(
