@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 import msgspec
 import stamina
+import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from structlog.typing import FilteringBoundLogger
@@ -35,13 +36,13 @@ from llm_schema_registry.rest.hot_path import following
 from llm_schema_registry.rest.table import build_routes
 from llm_schema_registry.settings import Settings, without_password
 from llm_schema_registry.store.base import Store
-from llm_schema_registry.store.guard import Use, Watch
+from llm_schema_registry.store.guard import Use
 from llm_schema_registry.store.sql import SqlStore
 from llm_schema_registry.workers import Workers, WorkersFailed
 
 __all__ = ["StartRefused", "WorkersFailed", "leave", "open_app", "run", "run_worker"]
 
-STORES: Mapping[str, Callable[[str, Watch], Store]] = {
+STORES: Mapping[str, Callable[..., Store]] = {
     "sqlite": SqlStore.open,
     "postgresql": SqlStore.open,
     "postgres": SqlStore.open,
@@ -102,13 +103,13 @@ def leave() -> NoReturn:
 
 def _run(serving: Coroutine[Any, Any, None]) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
-    asyncio.run(serving)
+    uvloop.run(serving)
 
 
 @asynccontextmanager
 async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[RestApp]:
     """Open the store, bring its tables up to date and answer the application over it. Raises StartRefused."""
-    store = _open_store(settings.database_url, log)
+    store = _open_store(settings, log)
     engines = Engines(build_formats(AvroRules(settings.avro_rules)))
     try:
         await _migrate(store, settings, log)
@@ -143,7 +144,7 @@ async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterat
 
 async def _supervise(settings: Settings, log: FilteringBoundLogger) -> None:
     """Let several processes serve. Raises StartRefused and WorkersFailed."""
-    store = _open_store(settings.database_url, log)
+    store = _open_store(settings, log)
     try:
         if store.is_private:
             raise StartRefused(
@@ -248,15 +249,20 @@ class _StorageWatch:
             self._log.error("the database is away")
 
 
-def _open_store(url: str, log: FilteringBoundLogger) -> Store:
-    scheme = url.partition("://")[0]
-    opened = STORES.get(scheme)
-    if opened is None:
+def _open_store(settings: Settings, log: FilteringBoundLogger) -> Store:
+    scheme = settings.database_url.partition("://")[0]
+    if scheme not in STORES:
         raise StartRefused(f"database_url is of no known kind; known are {', '.join(f'{key}://' for key in STORES)}")
     try:
-        return opened(url, _StorageWatch("sqlite" if scheme == "sqlite" else "postgresql", log))
+        return STORES[scheme](
+            settings.database_url,
+            _StorageWatch("sqlite" if scheme == "sqlite" else "postgresql", log),
+            replica_url=settings.replica_url,
+            pool_size=settings.database_pool_size,
+            statement_timeout_seconds=settings.database_statement_seconds,
+        )
     except (ValueError, OSError) as error:
-        raise StartRefused(f"{without_password(url)} cannot be opened. {error}") from error
+        raise StartRefused(f"{without_password(settings.database_url)} cannot be opened. {error}") from error
 
 
 def _claim_port(host: str, port: int) -> int:

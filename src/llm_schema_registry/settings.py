@@ -59,6 +59,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Meta(description="How long the start waits for a database that cannot be reached, in seconds.", ge=0, le=600),
     ] = 15.0
+    replica_url: Annotated[
+        str,
+        Meta(
+            description="A PostgreSQL that follows the one of database_url: searches and bulk checks, whose answers "
+            "may be a moment old, are asked there. Empty: there is none."
+        ),
+    ] = ""
+    database_pool_size: Annotated[
+        int,
+        Meta(
+            description="Connections to the database for reading, and again as many for writing; of each worker.", ge=1
+        ),
+    ] = 10
+    database_statement_seconds: Annotated[
+        float, Meta(description="Longest time that PostgreSQL may take for one statement, in seconds.", gt=0)
+    ] = 30.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Meta(description="Least level that is logged; every request is one line at info."),

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, text
 
 from llm_schema_registry import errors
 from llm_schema_registry.store import migrations, tables
-from llm_schema_registry.store.base import VersionTaken
+from llm_schema_registry.store.base import VersionFilter, VersionTaken
 from llm_schema_registry.store.sql import _MIGRATION, SqlStore
 from llm_schema_registry.store.sqlite import SqliteConnection
 from polling import until
@@ -94,6 +94,33 @@ def test_a_url_of_an_unknown_kind_names_the_known_ones(url: str) -> None:
     with pytest.raises(ValueError, match="Known are sqlite:///path") as caught:
         SqlStore.open(url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("url", "replica"), [("sqlite://", "postgresql://h/d"), ("postgresql://h/d", "sqlite://")])
+def test_only_postgresql_has_replicas(url: str, replica: str) -> None:
+    with pytest.raises(ValueError, match="SQLite has none"):
+        SqlStore.open(url, replica_url=replica)
+
+
+async def test_a_replica_answers_what_may_lag(private_postgres: PrivatePostgres, empty_postgres_url: str) -> None:
+    """A copy that no longer follows shows which questions go there; when it is gone, the database answers them."""
+    before = SqlStore.open(empty_postgres_url)
+    await before.migrate()
+    await register(before, named("old"), "x")
+    await before.close()
+    copied = empty_postgres_url.removeprefix("postgresql:///").partition("?")[0]
+    copy = private_postgres.create_database(template=copied)
+    store = SqlStore.open(empty_postgres_url, replica_url=private_postgres.url(copy))
+    await register(store, named("new"), "y")
+    assert [found.subject.name for found in await store.lagging_reader.search_versions(VersionFilter())] == ["old"]
+    assert await store.reader.list_subjects() == [named("new"), named("old")]
+    await store.close()
+    gone = SqlStore.open(empty_postgres_url, replica_url=private_postgres.url("not_there"))
+    assert [found.subject.name for found in await gone.lagging_reader.search_versions(VersionFilter())] == [
+        "new",
+        "old",
+    ]
+    await gone.close()
 
 
 async def test_each_store_in_memory_is_its_own() -> None:

@@ -24,6 +24,11 @@ def serve(
     workers: Annotated[int | None, typer.Option(help=describe("workers"))] = None,
     database_url: Annotated[str | None, typer.Option(help=describe("database_url"))] = None,
     database_wait_seconds: Annotated[float | None, typer.Option(help=describe("database_wait_seconds"))] = None,
+    replica_url: Annotated[str | None, typer.Option(help=describe("replica_url"))] = None,
+    database_pool_size: Annotated[int | None, typer.Option(help=describe("database_pool_size"))] = None,
+    database_statement_seconds: Annotated[
+        float | None, typer.Option(help=describe("database_statement_seconds"))
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help=describe("log_level"))] = None,
     default_compatibility: Annotated[
         CompatibilityLevel | None,

@@ -53,7 +53,7 @@ def open_database(
         return SqliteDatabase(None, pool_size=pool_size, lock_timeout_seconds=lock_timeout_seconds)
     if scheme == "sqlite" and rest.startswith("/") and rest != "/":
         return SqliteDatabase(Path(rest[1:]), pool_size=pool_size, lock_timeout_seconds=lock_timeout_seconds)
-    if scheme in ("postgresql", "postgres"):
+    if is_postgresql(url):
         return PostgresDatabase(
             url,
             pool_size=pool_size,
@@ -62,6 +62,11 @@ def open_database(
         )
     # The rest of the URL may hold a password.
     raise ValueError(f"A store's URL of the kind '{scheme}' is not known. Known are {KNOWN_URLS}")
+
+
+def is_postgresql(url: str) -> bool:
+    """Tell whether a URL is one of PostgreSQL."""
+    return url.partition("://")[0] in ("postgresql", "postgres")
 
 
 @contextmanager

@@ -57,7 +57,9 @@ class Pool:
         self.in_use = 0
 
     async def acquire(self) -> Connection:
-        """Wait for a connection. Raises TimeoutError, and what the driver raises when it cannot connect (ConnectionError once closed)."""
+        """Wait for a connection. Raises TimeoutError, and what the driver raises when it cannot connect."""
+        if self._is_closed:
+            raise ConnectionError("it is closed")
         if self._turns.locked():
             async with asyncio.timeout(self._timeout_seconds):
                 await self._turns.acquire()
@@ -65,8 +67,6 @@ class Pool:
             await self._turns.acquire()
         self.in_use += 1
         try:
-            if self._is_closed:
-                raise ConnectionError("it is closed")
             while self._idle:
                 connection = self._idle.pop()
                 if connection.is_usable:

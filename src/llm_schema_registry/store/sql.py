@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Collection, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.sql import Executable
 
-from llm_schema_registry.errors import StoreFailed
+from llm_schema_registry.errors import RegistryError, StoreFailed
 from llm_schema_registry.model import Subject
 from llm_schema_registry.store import migrations
 from llm_schema_registry.store.base import Reader, Writer
-from llm_schema_registry.store.engine import Database, open_database, translated
+from llm_schema_registry.store.engine import Database, is_postgresql, open_database, translated
 from llm_schema_registry.store.guard import UNWATCHED, Guard, Watch
 from llm_schema_registry.store.pool import Connection, Lock
 from llm_schema_registry.store.reader import SqlReader
@@ -33,11 +33,13 @@ _PING = select(1)
 class SqlStore:
     """A `base.Store` in a SQLite file, in memory, or in PostgreSQL."""
 
-    def __init__(self, database: Database, watch: Watch) -> None:
+    def __init__(self, database: Database, watch: Watch = UNWATCHED, replica: SqlStore | None = None) -> None:
         self._database = database
-        self._readers, self._writers = database.pools
-        self._reader = SqlReader(self._read)
+        self._replica = replica
         self._guard = Guard(self._probe, watch)
+        self._readers, self._writers = database.pools
+        self._reader = SqlReader(self.ask)
+        self._lagging_reader = SqlReader(self._read_replica)
 
     @classmethod
     def open(
@@ -45,29 +47,37 @@ class SqlStore:
         url: str,
         watch: Watch = UNWATCHED,
         *,
+        replica_url: str = "",
         pool_size: int = 10,
         lock_timeout_seconds: float = 10.0,
-        statement_timeout_seconds: float = 60.0,
+        statement_timeout_seconds: float = 30.0,
     ) -> SqlStore:
         """Prepare a store for `sqlite:///path`, `sqlite://` or `postgresql://...`; the first use connects.
 
         Folders on a file's path are made. `pool_size` bounds the connections that read, and again those that write.
         A lock or connection that is not had within `lock_timeout_seconds` raises TimedOut, and so does a statement
-        that PostgreSQL does not finish in time. `watch` is told when the database goes away. Raises ValueError for a
-        URL of another kind.
+        that PostgreSQL does not finish in time. `replica_url` is a copy of a PostgreSQL that follows it. `watch` is
+        told when the database goes away. Raises ValueError for a URL of another kind.
         """
-        database = open_database(
-            url,
+        opened = partial(
+            open_database,
             pool_size=pool_size,
             lock_timeout_seconds=lock_timeout_seconds,
             statement_timeout_seconds=statement_timeout_seconds,
         )
-        return cls(database, watch)
+        if replica_url and not (is_postgresql(url) and is_postgresql(replica_url)):
+            raise ValueError("A replica is a PostgreSQL that follows another one; SQLite has none")
+        return cls(opened(url), watch, cls(opened(replica_url)) if replica_url else None)
 
     @property
     def reader(self) -> Reader:
         """Read outside of transactions."""
         return self._reader
+
+    @property
+    def lagging_reader(self) -> Reader:
+        """Read where answers may be a moment old, see `base.Store.lagging_reader`."""
+        return self._lagging_reader
 
     @property
     def is_private(self) -> bool:
@@ -98,15 +108,25 @@ class SqlStore:
 
     async def ping(self) -> None:
         """Ask for a trivial answer. Raises StoreFailed."""
-        await self._read(_PING, {})
+        await self.ask(_PING, {})
 
     async def close(self) -> None:
         """Give all connections back."""
         await self._guard.close()
         await self._database.close()
+        if self._replica is not None:
+            await self._replica.close()
 
-    async def _read(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
+    async def ask(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
+        """Ask a question outside of transactions."""
         return await self._guard.read(partial(self._read_once, statement, parameters))
+
+    async def _read_replica(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
+        """Ask the replica; without one, or when it cannot answer, the database itself."""
+        if self._replica is not None:
+            with suppress(RegistryError):
+                return await self._replica.ask(statement, parameters)
+        return await self.ask(statement, parameters)
 
     async def _read_once(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
         with translated():
