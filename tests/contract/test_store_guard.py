@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from llm_schema_registry import errors
-from llm_schema_registry.store import guard
+from llm_schema_registry.store import guard, postgresql
 from llm_schema_registry.store.guard import Use
 from llm_schema_registry.store.sql import SqlStore
 from polling import until
@@ -174,9 +174,13 @@ async def test_only_so_many_may_wait(
     assert not told.failures
 
 
+@pytest.mark.parametrize("then", [signal.SIGKILL, signal.SIGSTOP])
 async def test_a_commit_whose_end_nobody_saw_says_so(
-    private_postgres: PrivatePostgres, postgres_url: str, away: SqlStore, told: Told
+    postgres_url: str, away: SqlStore, told: Told, monkeypatch: pytest.MonkeyPatch, then: signal.Signals
 ) -> None:
+    """The process that commits dies, or says nothing any more."""
+    if then is signal.SIGSTOP:
+        monkeypatch.setattr(postgresql, "_COMMIT_SECONDS", 0.5)
     other = await asyncpg.connect(postgres_url)
     pids = []
 
@@ -191,10 +195,12 @@ async def test_a_commit_whose_end_nobody_saw_says_so(
     await until(bool, lambda: asyncio.sleep(0, pids))
     await asyncio.wait([running], timeout=0.3)
     assert not running.done()
-    os.kill(pids[0], signal.SIGKILL)
+    os.kill(pids[0], then)
     with pytest.raises(errors.StoreUnavailable, match="whether the change was made is not known"):
         await running
     assert told.failures == {"transaction": 1}
+    if then is signal.SIGSTOP:
+        os.kill(pids[0], signal.SIGCONT)
     await wait_for_recovery(away)
     assert await numbers(away, named("s")) in ([], [1])
     other.terminate()

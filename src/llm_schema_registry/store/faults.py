@@ -23,8 +23,6 @@ _AWAY = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25006"})
 
 def translate(error: BaseException) -> RegistryError:
     """Return the registry's error for one of a driver: StoreUnavailable for what waiting may heal."""
-    if isinstance(error, RegistryError):
-        return error
     state = getattr(error, "sqlstate", None) or ""
     if state in _LATE or (isinstance(error, sqlite3.Error) and is_busy(error)):
         return TimedOut("The store is busy: a lock could not be had in time; try again")

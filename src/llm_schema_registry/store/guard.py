@@ -14,7 +14,7 @@ from typing import Literal, Protocol, TypeVar
 import stamina
 from stamina.instrumentation import set_on_retry_hooks
 
-from llm_schema_registry.errors import Overloaded, StoreUnavailable
+from llm_schema_registry.errors import Overloaded, StoreUnavailable, TimedOut
 
 T = TypeVar("T")
 
@@ -129,7 +129,8 @@ class Guard:
             if self._failures >= FAILURES:
                 self._suspect()
             raise StoreUnavailable(_AWAY[use]) from error
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, TimedOut):
+            # Neither need be an answer.
             raise
         except BaseException:
             self._silent_since = None

@@ -24,6 +24,8 @@ _CONNECT_SECONDS = 3
 # A process that hangs inside a transaction must not keep its locks for ever.
 _IDLE_MILLISECONDS = 60_000
 _PREPARED_STATEMENTS = 250
+# A commit is seen through when its caller has given up, but not for ever.
+_COMMIT_SECONDS = 10.0
 # How long a connection may take to end in order after a statement of it was given up.
 _CANCEL_SECONDS = 1.0
 
@@ -128,7 +130,7 @@ class PostgresConnection:
         """End the transaction. Raises StoreFailed when PostgreSQL rolled it back instead, and StoreUnavailable when
         nobody knows what it did."""
         try:
-            said = await self._say("COMMIT")
+            said = await self._say("COMMIT", _COMMIT_SECONDS)
         except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
             raise StoreUnavailable(
                 "The database was lost while it committed: whether the change was made is not known. Look for it, or "
@@ -152,9 +154,9 @@ class PostgresConnection:
         else:
             self._raw.terminate()
 
-    async def _say(self, command: str) -> str:
+    async def _say(self, command: str, seconds: float | None = None) -> str:
         try:
-            return await self._raw.execute(command)  # type: ignore[no-any-return]  # asyncpg has no types
+            return await self._raw.execute(command, timeout=seconds)  # type: ignore[no-any-return]  # asyncpg has no types
         except asyncpg.PostgresError:
             raise
         except BaseException:
