@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import delete
 
 from llm_schema_registry.store.sql import SqlStore
+from llm_schema_registry.store.tables import homes
 from postgres import PrivatePostgres
 
 STORES = ("sqlite-memory", "sqlite-file", "postgresql")
@@ -31,6 +33,10 @@ def migrated_template(private_postgres: PrivatePostgres) -> str:
     async def migrate() -> None:
         store = SqlStore.open(private_postgres.url(name))
         await store.migrate()
+        async with store._connected(()) as connection:
+            # What is copied from the template lives elsewhere, and is no older copy of anything.
+            await connection.execute(delete(homes))
+            await connection.commit()
         await store.close()
 
     asyncio.run(migrate())

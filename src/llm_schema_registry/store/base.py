@@ -334,8 +334,12 @@ class Store(Protocol):
     def is_private(self) -> bool:
         """Whether no other process can open this database."""
 
-    async def migrate(self) -> None:
-        """Bring the tables up to date, under a lock, so that several processes may start at once. Idempotent."""
+    async def migrate(self) -> str:
+        """Bring the tables up to date, under a lock, so that several processes may start at once. Idempotent.
+
+        A database that is an older copy of what was acknowledged goes on behind every id that may have been given out;
+        the answer is then what to warn of, else "". Raises StoreFailed when too few ids would be left.
+        """
 
     async def ping(self) -> None:
         """Ask the store for a trivial answer. Raises StoreFailed."""

@@ -22,6 +22,7 @@ from llm_schema_registry.model import Subject
 from llm_schema_registry.store import migrations
 from llm_schema_registry.store.base import Reader, Writer
 from llm_schema_registry.store.engine import Pools, open_pools, translated
+from llm_schema_registry.store.fence import Fence, open_fence
 from llm_schema_registry.store.reader import SqlReader
 from llm_schema_registry.store.rows import Parameters, Rows
 from llm_schema_registry.store.writer import SqlWriter
@@ -33,8 +34,9 @@ _LOCKS_AT_ONCE = 500
 class SqlStore:
     """A `base.Store` in a SQLite file, in memory, or in PostgreSQL."""
 
-    def __init__(self, pools: Pools) -> None:
+    def __init__(self, pools: Pools, fence: Fence) -> None:
         self._readers, self._writers, self._keeper = pools
+        self._fence = fence
         self._reader = SqlReader(self._read)
 
     @classmethod
@@ -45,7 +47,8 @@ class SqlStore:
         A lock or connection that is not had within `lock_timeout_seconds` raises TimedOut. Raises ValueError for a
         URL of another kind.
         """
-        return cls(open_pools(url, pool_size=pool_size, lock_timeout_seconds=lock_timeout_seconds))
+        pools = open_pools(url, pool_size=pool_size, lock_timeout_seconds=lock_timeout_seconds)
+        return cls(pools, open_fence(url))
 
     @property
     def reader(self) -> Reader:
@@ -65,14 +68,16 @@ class SqlStore:
         async with self._connected(_locks(lock, share)) as connection:
             writer = SqlWriter(partial(_run, connection))
             yield writer
-            await _see_through(_end(connection, writer))
+            await _see_through(_end(connection, writer, self._fence))
 
-    async def migrate(self) -> None:
+    async def migrate(self) -> str:
         """Bring the tables up to date, see `base.Store.migrate`."""
         async with self._connected([_MIGRATION]) as connection:
             with translated():
                 await connection.run_sync(migrations.upgrade)
+                warning = await self._fence.check(partial(_run, connection))
                 await _commit(connection)
+        return warning
 
     async def ping(self) -> None:
         """Ask for a trivial answer. Raises StoreFailed."""
@@ -84,6 +89,7 @@ class SqlStore:
         await self._writers.engine.dispose()
         if self._keeper is not None:
             self._keeper.close()
+        self._fence.close()
 
     async def _read(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
         with translated():
@@ -181,10 +187,12 @@ async def _run(connection: AsyncConnection, statement: Executable, parameters: P
         return result.all() if result.returns_rows else []
 
 
-async def _end(connection: AsyncConnection, writer: SqlWriter) -> None:
+async def _end(connection: AsyncConnection, writer: SqlWriter, fence: Fence) -> None:
     await writer.write_events()
+    standing = await fence.measure(partial(_run, connection)) if writer.has_told_events else None
     with translated():
         await _commit(connection)
+    fence.keep(standing)
 
 
 async def _commit(connection: AsyncConnection) -> None:
