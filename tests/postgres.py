@@ -48,6 +48,26 @@ class PrivatePostgres:
         """Stop the server whose process id stands in the data folder."""
         self._run("pg_ctl", "stop", "--wait", "--pgdata", str(self._data), "--mode", mode)
 
+    def program(self, name: str) -> str:
+        """Answer the path of one of PostgreSQL's programs."""
+        return str(self._binaries / name)
+
+    def keep_data(self) -> None:
+        """Copy the data of the stopped server, as a base backup does."""
+        shutil.copytree(self._data, self._folder / "kept")
+
+    def recover_data(self) -> None:
+        """Put the copied data back in place of the stopped server's, recover them on a new timeline, and start."""
+        shutil.rmtree(self._data)
+        (self._folder / "kept").rename(self._data)
+        (self._data / "recovery.signal").touch()
+        with (self._data / "postgresql.auto.conf").open("a") as settings:
+            settings.write("restore_command = 'false'\n")
+        if self._owner:
+            for path in (self._data, *self._data.rglob("*")):
+                shutil.chown(path, self._owner, self._owner)
+        self.start()
+
     def create_database(self, template: str = "template0") -> str:
         """Make a database and name it."""
         self._databases += 1

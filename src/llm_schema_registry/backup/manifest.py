@@ -20,8 +20,9 @@ from llm_schema_registry.store.snapshot import TABLES
 
 FORMAT = 1
 FOLDER = "manifests"
-_NAME = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{8}")
-_TIME = "%Y%m%dT%H%M%SZ"
+# The time, to the microsecond, so that the order of names is that of backups.
+_NAME = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{8}")
+_TIME = "%Y%m%dT%H%M%S%fZ"
 
 Count = Annotated[int, Meta(ge=0)]
 
@@ -50,13 +51,13 @@ class TableBackup(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """One backup. `revision` is that of the tables; `taken_at` is in milliseconds since the epoch, UTC."""
+    """One backup. `revision` is that of the tables."""
 
     format: int
     software: str
     revision: Annotated[str, Meta(pattern="^[0-9]{4}$")]
     log_position: Count
-    taken_at: int
+    taken_at: datetime
     tables: list[TableBackup]
 
 
@@ -71,8 +72,7 @@ def name_of_chunk(digest: str) -> str:
 
 def write(objects: Objects, manifest: Manifest) -> str:
     """Write a manifest under a new name, and answer that name."""
-    at = datetime.fromtimestamp(manifest.taken_at / 1000, UTC)
-    name = f"{at.strftime(_TIME)}-{secrets.token_hex(4)}"
+    name = f"{manifest.taken_at.strftime(_TIME)}-{secrets.token_hex(4)}"
     objects.write(f"{FOLDER}/{name}.json", msgspec.json.format(msgspec.json.encode(manifest), indent=1))
     return name
 
@@ -91,7 +91,7 @@ def taken_at(name: str) -> datetime:
 def read(objects: Objects, name: str) -> Manifest:
     """Read a manifest by its name. Raises BackupFailed when it is damaged, unknown or of a newer release."""
     if not _NAME.fullmatch(name):
-        raise BackupFailed(f"'{name}' is no name of a backup; one is 20260131T235959Z-0123abcd")
+        raise BackupFailed(f"'{name}' is no name of a backup; one is 20260131T235959000000Z-0123abcd")
     content = objects.read(f"{FOLDER}/{name}.json")
     try:
         found = msgspec.json.decode(content, type=_Versioned).format

@@ -10,7 +10,6 @@ backup has named it, see `retention`.
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -42,7 +41,7 @@ async def save(url: str, objects: Objects) -> Saved:
     """Back up the database of a URL. Raises BackupFailed, StoreFailed and, for a database in memory, ValueError."""
     async with open_snapshot(url) as snapshot:
         sending = _Sending(objects, await asyncio.to_thread(_reusable, objects))
-        taken_at = time.time_ns() // 1_000_000
+        taken_at = datetime.now(UTC)
         tables = [await _save_table(snapshot, name, sending) for name in TABLES]
     return await asyncio.to_thread(_conclude, objects, snapshot, taken_at, tables, sending)
 
@@ -75,7 +74,7 @@ async def _save_table(snapshot: Snapshot, name: str, sending: _Sending) -> Table
 
 
 def _conclude(
-    objects: Objects, snapshot: Snapshot, taken_at: int, tables: list[TableBackup], sending: _Sending
+    objects: Objects, snapshot: Snapshot, taken_at: datetime, tables: list[TableBackup], sending: _Sending
 ) -> Saved:
     objects.settle()
     # Another machine's retention, with a clock of its own, or a person may have removed what was counted on.

@@ -185,7 +185,8 @@ class Reader(Protocol):
         """The contexts that were ever written to and not removed, by name. The default one is always among them."""
 
     async def list_events(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
-        """The log in commit order, behind position `after`, each with its position. Positions rise without gaps."""
+        """The log in commit order, behind position `after`, each with its position. Positions rise, without gaps
+        except before COPY_RESTORED."""
 
     async def find_log_position(self) -> int:
         """The position of the log's last event; 0 when there is none."""

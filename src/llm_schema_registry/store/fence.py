@@ -51,13 +51,16 @@ class Standing(NamedTuple):
 
 
 class Fence(Protocol):
-    """What a store asks when it opens a database and when it has committed to it."""
+    """What a store asks when it opens a database, when it connects anew, and when it has committed."""
 
     async def check(self, run: Run) -> str:
         """Raise the ids of an older copy inside the caller's transaction, and answer what to warn of; "" for nothing.
 
         The tables are up to date and nobody else writes. Raises StoreFailed when the ids would not suffice.
         """
+
+    async def is_home(self, run: Run) -> bool:
+        """Answer whether a new connection leads to the database that was checked; what it was, `check` tells."""
 
     async def measure(self, run: Run) -> Standing | None:
         """Answer how far the transaction goes, for `keep` after its commit; None where nothing is kept."""
@@ -75,6 +78,10 @@ class NoFence:
     async def check(self, run: Run) -> str:
         """See `Fence.check`."""
         return ""
+
+    async def is_home(self, run: Run) -> bool:
+        """See `Fence.is_home`."""
+        return True
 
     async def measure(self, run: Run) -> Standing | None:
         """See `Fence.measure`."""
@@ -120,6 +127,10 @@ class PositionFile:
             await run(insert(homes), {"kind": self._KIND, "identity": ""})
         self._create(await measure(run))
         return warning
+
+    async def is_home(self, run: Run) -> bool:
+        """See `Fence.is_home`."""
+        return True
 
     async def measure(self, run: Run) -> Standing:
         """See `Fence.measure`."""
@@ -184,26 +195,26 @@ class ServerIdentity:
 
     async def check(self, run: Run) -> str:
         """See `Fence.check`."""
-        now = {name: await self._ask(run, function, expression) for name, function, expression in self._PARTS}
-        identity = " ".join(f"{name}={part}" for name, part in now.items() if part)
-        remembered = await run(select(homes.c.identity).where(homes.c.kind == self._KIND), {})
-        if remembered and remembered[0][0] == identity:
+        now, remembered = await self._look(run)
+        if remembered is not None and _text(now) == remembered:
             return ""
         warning = ""
-        if remembered:
-            before = dict(part.split("=", 1) for part in remembered[0][0].split())
-            changed = [name for name, part in now.items() if part and before.get(name, part) != part]
-            if changed or not before:
-                told = ", ".join(f"{name} was {before[name]}, is {now[name]}" for name in changed)
-                warning = await raise_ids(run, UNKNOWN_JUMP, f"the database was elsewhere ({told or 'unknown'})")
-            now = before | {name: part for name, part in now.items() if part}
-            identity = " ".join(f"{name}={part}" for name, part in now.items() if part)
+        if remembered is not None:
+            before = dict(part.split("=", 1) for part in remembered.split())
+            if changed := _changed(before, now):
+                warning = await raise_ids(run, UNKNOWN_JUMP, f"the database is not where it was: {', '.join(changed)}")
+            now = before | now
         put = upsert(homes)
         await run(
             put.on_conflict_do_update(index_elements=["kind"], set_={"identity": put.excluded.identity}),
-            {"kind": self._KIND, "identity": identity},
+            {"kind": self._KIND, "identity": _text(now)},
         )
         return warning
+
+    async def is_home(self, run: Run) -> bool:
+        """See `Fence.is_home`."""
+        now, remembered = await self._look(run)
+        return remembered is not None and not _changed(dict(part.split("=", 1) for part in remembered.split()), now)
 
     async def measure(self, run: Run) -> Standing | None:
         """See `Fence.measure`."""
@@ -215,6 +226,15 @@ class ServerIdentity:
     def close(self) -> None:
         """See `Fence.close`."""
 
+    async def _look(self, run: Run) -> tuple[dict[str, str], str | None]:
+        """Answer what the database is, and what it remembers to be."""
+        now = {}
+        for name, function, expression in self._PARTS:
+            if part := await self._ask(run, function, expression):
+                now[name] = part
+        remembered = await run(select(homes.c.identity).where(homes.c.kind == self._KIND), {})
+        return now, remembered[0][0] if remembered else None
+
     async def _ask(self, run: Run, function: str, expression: str) -> str:
         if function:
             # Asked first: a refusal would end the transaction.
@@ -222,6 +242,17 @@ class ServerIdentity:
             if not (await run(select(may), {}))[0][0]:
                 return ""
         return str((await run(select(literal_column(expression, Text)), {}))[0][0])
+
+
+def _text(identity: dict[str, str]) -> str:
+    return " ".join(f"{name}={part}" for name, part in identity.items())
+
+
+def _changed(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """Answer what differs. A person who empties what is remembered says that all of it does."""
+    if not before:
+        return ["it was told to forget that place"]
+    return [f"{name} was {before[name]}, is {now[name]}" for name in now if before.get(name, now[name]) != now[name]]
 
 
 async def measure(run: Run) -> Standing:

@@ -29,6 +29,8 @@ from llm_schema_registry.store.writer import SqlWriter
 
 # Columns of one PostgreSQL statement that takes locks.
 _LOCKS_AT_ONCE = 500
+# What a connection carries once the fence has seen it.
+_IS_HOME = "is_home"
 
 
 class SqlStore:
@@ -37,6 +39,7 @@ class SqlStore:
     def __init__(self, pools: Pools, fence: Fence) -> None:
         self._readers, self._writers, self._keeper = pools
         self._fence = fence
+        self._is_checked = False
         self._reader = SqlReader(self._read)
 
     @classmethod
@@ -77,6 +80,7 @@ class SqlStore:
                 await connection.run_sync(migrations.upgrade)
                 warning = await self._fence.check(partial(_run, connection))
                 await _commit(connection)
+        self._is_checked = True
         return warning
 
     async def ping(self) -> None:
@@ -131,11 +135,23 @@ class SqlStore:
                 # One writer at a time: the lock on the database is every lock.
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
+                await self._fence_off(connection)
                 await _take(connection, sorted(locks))
         except BaseException:
             await _see_through(self._writers.release(connection))
             raise
         return connection
+
+    async def _fence_off(self, connection: AsyncConnection) -> None:
+        """Check the database behind a new connection: it may be a replica that was promoted since the start."""
+        if not self._is_checked or connection.info.get(_IS_HOME):
+            return
+        run = partial(_run, connection)
+        if not await self._fence.is_home(run):
+            await _take(connection, [_MIGRATION])
+            await self._fence.check(run)
+        await connection.commit()
+        connection.info[_IS_HOME] = True
 
 
 class _Lock(NamedTuple):
