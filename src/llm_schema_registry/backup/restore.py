@@ -33,13 +33,13 @@ async def restore(objects: Objects, url: str, name: str | None = None, lost_posi
     `lost_position` is how far the log of the lost database had come, where that is known. Raises BackupFailed and
     StoreFailed, both with the database as it was.
     """
-    chosen = name or _newest(objects)
+    chosen = _newest(objects) if name is None else name
     backup = await asyncio.to_thread(manifest.read, objects, chosen)
     if backup.revision > HEAD:
         raise BackupFailed(f"Backup {chosen} was made by a newer release ({backup.software}); restore it with that one")
     jump = UNKNOWN_JUMP if lost_position is None else lost_position - backup.log_position
     if jump < 0:
-        raise BackupFailed(f"Backup {chosen} is at position {backup.log_position}, behind {lost_position}")
+        raise BackupFailed(f"Backup {chosen} is at position {backup.log_position}, which is above {lost_position}")
     async with open_loading(url) as loading:
         await loading.create_tables(backup.revision)
         await _load(objects, backup, loading)
