@@ -269,11 +269,11 @@ async def test_a_recovery_to_an_earlier_point_gives_no_id_again(own_postgres: Pr
     store, _ = await opened(url)
     acknowledged = await registered(store, "a", "b")
     own_postgres.stop()
-    own_postgres.keep_data()
+    kept = own_postgres.keep_data()
     own_postgres.start()
     acknowledged += await registered(store, "c", "d")
     own_postgres.stop("immediate")
-    own_postgres.recover_data()
+    own_postgres.recover_data(kept, restore_command="false")
     warning = ""
     if restarts:
         await store.close()
@@ -314,6 +314,40 @@ async def test_what_a_server_does_not_tell_never_differs(
             await store.close()
     finally:
         load(private_postgres, empty_postgres_url, "DROP OWNED BY plain; DROP ROLE plain")
+
+
+async def test_the_recipe_for_a_point_in_time_loses_only_what_came_later(own_postgres: PrivatePostgres) -> None:
+    """docs/howto/back-up-and-restore.md: a base backup, an archive, and a target."""
+    url = own_postgres.url(own_postgres.create_database())
+    archive, base = own_postgres.folder("archive"), own_postgres.folder("base")
+    command = f"test ! -f {archive}/%f && cp %p {archive}/%f"
+    load(own_postgres, url, f"ALTER SYSTEM SET archive_mode = on; ALTER SYSTEM SET archive_command = '{command}'")
+    own_postgres.stop()
+    own_postgres.start()
+    store, _ = await opened(url)
+    kept = await registered(store, "a", "b")
+    own_postgres.run(
+        "pg_basebackup", *own_postgres.connection, f"--pgdata={base}", "--wal-method=none", "--checkpoint=fast"
+    )
+    kept += await registered(store, "c")
+    async with store._connected(()) as connection:
+        [[target]] = await connection.execute(text("SELECT clock_timestamp()::text"))
+    lost = await registered(store, "d", "e")
+    load(own_postgres, url, "SELECT pg_switch_wal()")
+    await store.close()
+    own_postgres.stop()  # the archive has all by then
+    own_postgres.recover_data(
+        base,
+        restore_command=f"cp {archive}/%f %p",
+        recovery_target_time=target,
+        recovery_target_action="promote",
+    )
+    store, warning = await opened(url)
+    assert "timeline was 00000001, is 00000002" in warning
+    assert [version.schema.id for version in await store.reader.list_versions(named("s"))][::-1] == kept
+    new = await registered(store, "f")
+    assert not set(new) & {*kept, *lost}
+    await store.close()
 
 
 def dump_of(server: PrivatePostgres, url: str, *flags: str) -> str:
