@@ -123,7 +123,8 @@ async def test_a_forged_manifest_is_refused(fresh: Fresh, objects: Objects, what
 async def test_a_chunk_that_holds_something_else_is_refused(fresh: Fresh, objects: Objects, lines: bytes) -> None:
     name, document = await one_backup(fresh, objects)
     table = next(each for each in document["tables"] if each["name"] == "contexts")
-    put_chunk(objects, table["chunks"][0], lines, rows=table["rows"])
+    put_chunk(objects, table["chunks"][0], lines, rows=1)
+    table["rows"] = 1
     put_manifest(objects, name, document)
     url = fresh("sqlite")
     with pytest.raises(BackupFailed, match="is damaged"):
@@ -149,6 +150,13 @@ async def test_a_name_that_is_a_path_is_refused(fresh: Fresh, objects: Objects, 
     await one_backup(fresh, objects)
     with pytest.raises(BackupFailed, match="is no name of a backup"):
         await restore(objects, fresh("sqlite"), name)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "mysql://host/x"])
+async def test_what_no_database_can_be_kept_in_is_refused(fresh: Fresh, objects: Objects, url: str) -> None:
+    await one_backup(fresh, objects)
+    with pytest.raises(ValueError, match="Only a database in a file or of PostgreSQL can be restored"):
+        await restore(objects, url)
 
 
 async def test_a_backup_that_is_not_there_is_refused(fresh: Fresh, objects: Objects) -> None:

@@ -246,6 +246,8 @@ async def test_a_failure_of_any_statement_leaves_nothing(store: SqlStore) -> Non
 
 
 async def test_a_cancellation_at_any_statement_is_all_or_nothing(store: SqlStore) -> None:
+    # Whoever is cancelled leaves a connection behind that is replaced; what the fence asks of a new one is not counted.
+    store._is_checked = False
     committed: list[int] = []
     number, is_cancelled = 0, True
     while is_cancelled:
