@@ -101,7 +101,8 @@ versions = Table(
     Column("registered_by", Text, nullable=False),
     ForeignKeyConstraint(["context", "subject"], ["subjects.context", "subjects.name"], ondelete="RESTRICT"),
     ForeignKeyConstraint(["context", "schema_id"], ["schemas.context", "schemas.id"], ondelete="RESTRICT"),
-    Index("ix_versions_schema_id", "context", "schema_id"),
+    # The order in which uses are told is in it, so that the first one is found at once.
+    Index("ix_versions_uses", "context", "schema_id", "subject", "version"),
 )
 
 # One row per counter that outlives its rows: `events`, the position of the newest line of the log; `first_id`, behind
