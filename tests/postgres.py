@@ -32,7 +32,7 @@ class PrivatePostgres:
             os.chown(self._folder, owner.pw_uid, owner.pw_gid)
         self._data = self._folder / "data"
         self._databases = 0
-        self._run(
+        self.run(
             "initdb",
             *("--pgdata", str(self._data), "--username", _USER, "--auth", "trust", "--no-sync"),
             *("--encoding", "UTF8", "--locale", "C.UTF-8", "--locale-provider", "icu", "--icu-locale", "en-US"),
@@ -46,11 +46,42 @@ class PrivatePostgres:
             f"-c listen_addresses='' -c unix_socket_directories={self._folder} -c fsync=off -c max_connections=200"
         )
         log = str(self._folder / "log")
-        self._run("pg_ctl", "start", "--wait", "--pgdata", str(self._data), "--log", log, "--options", options)
+        self.run("pg_ctl", "start", "--wait", "--pgdata", str(self._data), "--log", log, "--options", options)
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server whose process id stands in the data folder."""
-        self._run("pg_ctl", "stop", "--wait", "--pgdata", str(self._data), "--mode", mode)
+        self.run("pg_ctl", "stop", "--wait", "--pgdata", str(self._data), "--mode", mode)
+
+    def program(self, name: str) -> str:
+        """Answer the path of one of PostgreSQL's programs."""
+        return str(self._binaries / name)
+
+    def folder(self, name: str) -> Path:
+        """Make a folder that the server may write."""
+        made = self._folder / name
+        made.mkdir()
+        self._give(made)
+        return made
+
+    def keep_data(self) -> Path:
+        """Copy the data of the stopped server and answer where."""
+        return shutil.copytree(self._data, self._folder / "kept")
+
+    def recover_data(self, kept: Path, **settings: str) -> None:
+        """Put earlier data in place of the stopped server's, recover them as the settings say, and start."""
+        shutil.rmtree(self._data)
+        kept.rename(self._data)
+        (self._data / "recovery.signal").touch()
+        with (self._data / "postgresql.auto.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        self._give(self._data)
+        self.start()
+
+    def _give(self, folder: Path) -> None:
+        if self._owner:
+            for path in (folder, *folder.rglob("*")):
+                shutil.chown(path, self._owner, self._owner)
+        folder.chmod(0o700)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -69,8 +100,13 @@ class PrivatePostgres:
         """Make a database and name it."""
         self._databases += 1
         name = f"test_{self._databases}"
-        self._run("createdb", "--host", str(self._folder), "--username", _USER, "--template", template, name)
+        self.run("createdb", *self.connection, "--template", template, name)
         return name
+
+    @property
+    def connection(self) -> tuple[str, ...]:
+        """The options by which a program finds the server."""
+        return "--host", str(self._folder), "--username", _USER
 
     def url(self, database: str) -> str:
         """Answer the URL of a database."""
@@ -81,7 +117,8 @@ class PrivatePostgres:
         self.stop("immediate")
         shutil.rmtree(self._folder)
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def run(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs as the server's owner. Raises RuntimeError."""
         command = [str(self._binaries / program), *arguments]
         # pg_ctl's server would keep a pipe open, so what it says goes to a file.
         with (self._folder / "said").open("a+") as said:

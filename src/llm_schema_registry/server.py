@@ -225,9 +225,11 @@ async def _migrate(store: Store, settings: Settings, log: FilteringBoundLogger) 
         attempts=None if seconds else 1, timeout=seconds or None, wait_initial=0.2, wait_max=2.0, wait_jitter=0.3
     )
     try:
-        await patiently(is_worth_waiting, store.migrate)
+        warning = await patiently(is_worth_waiting, store.migrate)
     except RegistryError as error:
         raise StartRefused(f"{without_password(settings.database_url)} cannot be used. {error}") from error
+    if warning:
+        log.warning("older copy of the database", reason=warning)
 
 
 class _StorageWatch:
