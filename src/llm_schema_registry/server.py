@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
@@ -34,12 +34,14 @@ from llm_schema_registry.rest.hot_path import following
 from llm_schema_registry.rest.table import build_routes
 from llm_schema_registry.settings import Settings, without_password
 from llm_schema_registry.store.base import Store
+from llm_schema_registry.store.cached import ValueCache
+from llm_schema_registry.store.shared import SharedCache
 from llm_schema_registry.store.sql import SqlStore
 from llm_schema_registry.workers import Workers, WorkersFailed
 
 __all__ = ["StartRefused", "WorkersFailed", "leave", "open_app", "run", "run_worker"]
 
-STORES: Mapping[str, Callable[[str], Store]] = {
+STORES: Mapping[str, Callable[..., Store]] = {
     "sqlite": SqlStore.open,
     "postgresql": SqlStore.open,
     "postgres": SqlStore.open,
@@ -106,7 +108,9 @@ def _run(serving: Coroutine[Any, Any, None]) -> None:
 @asynccontextmanager
 async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[RestApp]:
     """Open the store, bring its tables up to date and answer the application over it. Raises StartRefused."""
-    store = _open_store(settings.database_url)
+    shared = _open_shared(settings, log)
+    cache = ValueCache(settings.value_cache_bytes, telemetry.cache_looked_into, shared)
+    store = _open_store(settings.database_url, cache if settings.value_cache_bytes or shared else None)
     engines = Engines(build_formats(AvroRules(settings.avro_rules)))
     try:
         await _migrate(store, settings)
@@ -132,7 +136,9 @@ async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterat
         )
         routes = build_routes(settings.kafka_cluster, settings.registry_cluster)
         app = RestApp(routes, replace(call, wake_worker=worker.wake), log, options)
-        async with working(worker), following(app.kept_answers, call, log):
+        async with working(worker), following(app.kept_answers, call, log), AsyncExitStack() as stack:
+            if shared is not None:
+                await stack.enter_async_context(shared.running(on_hint=store.freshness.hint))
             yield app
     finally:
         engines.close()
@@ -216,13 +222,22 @@ async def _migrate(store: Store, settings: Settings) -> None:
         raise StartRefused(f"{without_password(settings.database_url)} cannot be used. {error}") from error
 
 
-def _open_store(url: str) -> Store:
+def _open_shared(settings: Settings, log: FilteringBoundLogger) -> SharedCache | None:
+    if not settings.redis_url:
+        return None
+    try:
+        return SharedCache(settings.redis_url, settings.redis_prefix, log)
+    except ValueError as error:
+        raise StartRefused(f"{without_password(settings.redis_url)} cannot be used. {error}") from error
+
+
+def _open_store(url: str, cache: ValueCache | None = None) -> Store:
     scheme = url.partition("://")[0]
     opened = STORES.get(scheme)
     if opened is None:
         raise StartRefused(f"database_url is of no known kind; known are {', '.join(f'{key}://' for key in STORES)}")
     try:
-        return opened(url)
+        return opened(url, cache=cache)
     except (ValueError, OSError) as error:
         raise StartRefused(f"{without_password(url)} cannot be opened. {error}") from error
 

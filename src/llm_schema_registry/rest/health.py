@@ -25,10 +25,11 @@ class Empty(msgspec.Struct, frozen=True):
     """The object without members."""
 
 
-class Health(msgspec.Struct, frozen=True):
-    """`live` or `ready`."""
+class Health(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`live` or `ready`; `redis` is `up` or `down` where there is one, which a registry can do without."""
 
     status: str
+    redis: str | None = None
 
 
 class Clusters(msgspec.Struct, frozen=True, rename="kebab"):
@@ -77,7 +78,7 @@ async def get_ready(request: Request) -> Response:
             await request.call.store.ping()
     except (RegistryError, TimeoutError) as error:
         raise NotReady(f"The store is not ready: {str(error) or 'it did not answer in time'}") from error
-    return json_answer(Health("ready"), cache_control="no-store")
+    return json_answer(Health("ready", request.call.store.shared_cache), cache_control="no-store")
 
 
 async def get_metrics(_request: Request) -> Response:

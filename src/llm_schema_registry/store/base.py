@@ -38,6 +38,7 @@ from llm_schema_registry.model import (
     Version,
     VersionKey,
 )
+from llm_schema_registry.store.freshness import Freshness
 
 
 class Visibility(Enum):
@@ -315,7 +316,12 @@ class Store(Protocol):
 
     @property
     def reader(self) -> Reader:
-        """Read outside of transactions."""
+        """Read outside of transactions. For one use case: where answers are kept, those of one reader show what was
+        committed before its first question, not before each."""
+
+    @property
+    def freshness(self) -> Freshness:
+        """How far this process has followed the log."""
 
     def transaction(
         self, lock: Collection[Subject] = (), share: Collection[Subject] = ()
@@ -329,6 +335,10 @@ class Store(Protocol):
         durable even when the awaiting task is cancelled at that moment; a task cancelled inside the block leaves
         nothing behind.
         """
+
+    @property
+    def shared_cache(self) -> str | None:
+        """Whether the cache that instances share is `up` or `down`; None when there is none."""
 
     @property
     def is_private(self) -> bool:

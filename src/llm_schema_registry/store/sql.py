@@ -21,7 +21,9 @@ from sqlalchemy.sql import Executable
 from llm_schema_registry.model import Subject
 from llm_schema_registry.store import migrations
 from llm_schema_registry.store.base import Reader, Writer
+from llm_schema_registry.store.cached import CachedReader, ValueCache, ask_log
 from llm_schema_registry.store.engine import Pools, open_pools, translated
+from llm_schema_registry.store.freshness import Freshness
 from llm_schema_registry.store.reader import SqlReader
 from llm_schema_registry.store.rows import Parameters, Rows
 from llm_schema_registry.store.writer import SqlWriter
@@ -33,24 +35,34 @@ _LOCKS_AT_ONCE = 500
 class SqlStore:
     """A `base.Store` in a SQLite file, in memory, or in PostgreSQL."""
 
-    def __init__(self, pools: Pools) -> None:
+    def __init__(self, pools: Pools, cache: ValueCache | None = None) -> None:
         self._readers, self._writers, self._keeper = pools
         self._reader = SqlReader(self._read)
+        self._cache = cache
+        self.freshness = Freshness(ask_log(self._read))
 
     @classmethod
-    def open(cls, url: str, *, pool_size: int = 10, lock_timeout_seconds: float = 10.0) -> SqlStore:
+    def open(
+        cls, url: str, *, pool_size: int = 10, lock_timeout_seconds: float = 10.0, cache: ValueCache | None = None
+    ) -> SqlStore:
         """Prepare a store for `sqlite:///path`, `sqlite://` or `postgresql://...`; the first use connects.
 
         Folders on a file's path are made. `pool_size` bounds the connections that read, and again those that write.
+        With a `cache`, what was read is answered from there while it holds.
         A lock or connection that is not had within `lock_timeout_seconds` raises TimedOut. Raises ValueError for a
         URL of another kind.
         """
-        return cls(open_pools(url, pool_size=pool_size, lock_timeout_seconds=lock_timeout_seconds))
+        return cls(open_pools(url, pool_size=pool_size, lock_timeout_seconds=lock_timeout_seconds), cache)
 
     @property
     def reader(self) -> Reader:
-        """Read outside of transactions."""
-        return self._reader
+        """Read outside of transactions, see `base.Store.reader`."""
+        return self._reader if self._cache is None else CachedReader(self._read, self.freshness, self._cache)
+
+    @property
+    def shared_cache(self) -> str | None:
+        """State of the shared cache, see `base.Store.shared_cache`."""
+        return self._cache.shared.state if self._cache is not None and self._cache.shared is not None else None
 
     @property
     def is_private(self) -> bool:
@@ -66,6 +78,8 @@ class SqlStore:
             writer = SqlWriter(partial(_run, connection))
             yield writer
             await _see_through(_end(connection, writer))
+        if writer.log_position and self._cache is not None and self._cache.shared is not None:
+            self._cache.shared.announce(writer.log_position)
 
     async def migrate(self) -> None:
         """Bring the tables up to date, see `base.Store.migrate`."""

@@ -100,12 +100,16 @@ _COUNT_EVENTS = (
 
 
 class SqlWriter(SqlReader, SqlJobWriter):
-    """The changes of `base.Writer`, made through `run` on the transaction's connection."""
+    """The changes of `base.Writer`, made through `run` on the transaction's connection.
+
+    `log_position` is that of its last event; 0 while none is written.
+    """
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
         self._last_ids: dict[str, int] = {}
         self._pending_events: list[Parameters] = []
+        self.log_position = 0
 
     async def next_version(self, subject: Subject) -> int:
         rows = await self._ask(_NEWEST_NUMBER, of_context=subject.context, of_subject=subject.name)
@@ -219,6 +223,7 @@ class SqlWriter(SqlReader, SqlJobWriter):
         if self._pending_events:
             pending, self._pending_events = self._pending_events, []
             [counted] = await self._run(_COUNT_EVENTS, {"more": len(pending)})
+            self.log_position = counted.last
             first = counted.last - len(pending) + 1
             rows = [{"position": first + index, **row} for index, row in enumerate(pending)]
             await self._change((insert(events), rows))
