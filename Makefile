@@ -64,9 +64,10 @@ lock: ## Pin every dependency anew, one lock per purpose (needs uv)
 	uv pip compile $(LOCK) --extra server --group build --group test --group mutation -c requirements/test.txt \
 		pyproject.toml -o requirements/mutation.txt
 
-# PostgreSQL's own binaries start a private instance for the tests; Node.js runs the JavaScript clients.
-setup-test: $(VENV)/.test ## Install what the tests need, PostgreSQL and Node.js too
+# The tests start private instances of PostgreSQL and Redis; Node.js runs the JavaScript clients.
+setup-test: $(VENV)/.test ## Install what the tests need, PostgreSQL, Redis and Node.js too
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(call apt_install,postgresql)
+	@command -v redis-server >/dev/null || $(call apt_install,redis-server)
 	@command -v npm >/dev/null || $(call apt_install,nodejs npm)
 
 $(VENV)/bin/python:
