@@ -8,8 +8,6 @@ it still holds is for whoever asks.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
@@ -23,6 +21,7 @@ from redis.exceptions import RedisError
 from structlog.typing import FilteringBoundLogger
 
 from llm_schema_registry.store.freshness import Mark
+from llm_schema_registry.store.sealed import OVERHEAD_BYTES, Witness, is_readable, seal, unseal
 
 CALL_SECONDS = 0.1
 """How long Redis may take for one answer."""
@@ -40,9 +39,6 @@ _FAILURES = 3  # in a row, after which nobody asks until a probe has succeeded
 _CONNECTIONS = 16
 _WAITING = 100  # values and hints on their way to Redis; more are dropped
 _FAILING = (RedisError, OSError, TimeoutError)
-_FORMAT = b"\1"
-_POSITION_BYTES, _SEAL_BYTES = 8, 16
-_HEAD_BYTES = len(_FORMAT) + _POSITION_BYTES + _SEAL_BYTES
 _CHANNEL = "schema:log"
 
 
@@ -80,38 +76,34 @@ class SharedCache:
         """`up` or `down`."""
         return "up" if self._is_up else "down"
 
-    async def find(self, place: Place, witness: Callable[[int], bytes | None]) -> Shared | None:
+    async def find(self, place: Place, witness: Witness) -> Shared | None:
         """Return a value, if it was written under this key by someone who follows the same log, and is whole.
 
-        `witness` tells what stands at a position of the log. Never raises; what is not such a value is removed.
+        Never raises. What was read where this process does not know the log is left for others; what is not such a
+        value is removed.
         """
         if not self._is_up:
             return None
         key = self._key(place.key)
         # Never more than a value may have, whatever somebody else put there.
         entry: bytes | None = await self._try(lambda: self._client.getrange(key, 0, MAX_VALUE_BYTES))
-        if not entry:
+        if not entry or not is_readable(entry, witness):
             return None
-        position = int.from_bytes(entry[len(_FORMAT) : len(_FORMAT) + _POSITION_BYTES])
-        known = witness(position)
-        if known is None:
-            # Read where this process has not been in the log; so it cannot tell whether the value is its own.
-            return None
-        mark, payload = Mark(position, known), entry[_HEAD_BYTES:]
-        if hmac.compare_digest(entry, _sealed(key, mark, payload)):
-            try:
+        opened = unseal(key, entry, witness)
+        if opened is not None:
+            mark, payload = opened
+            # Another release may write values of another shape.
+            with suppress(msgspec.DecodeError):
                 return Shared(mark, msgspec.msgpack.decode(payload, type=place.type), len(payload))
-            except msgspec.DecodeError:
-                pass  # another release's
         self.refused += 1
         self._later(lambda: self._client.delete(key))
         return None
 
     def keep(self, place: Place, mark: Mark, payload: bytes) -> None:
         """Share an encoded value that was read when the log had reached a place. Nobody waits for that."""
-        if len(payload) <= MAX_VALUE_BYTES - _HEAD_BYTES and self._is_up:
+        if len(payload) <= MAX_VALUE_BYTES - OVERHEAD_BYTES and self._is_up:
             key = self._key(place.key)
-            self._later(lambda: self._client.set(key, _sealed(key, mark, payload), ex=place.seconds))
+            self._later(lambda: self._client.set(key, seal(key, mark, payload), ex=place.seconds))
 
     def announce(self, position: int) -> None:
         """Tell the other instances that the log has reached a position. Nobody waits for that."""
@@ -203,15 +195,6 @@ class SharedCache:
         with suppress(*_FAILING):
             async with asyncio.timeout(CALL_SECONDS):
                 await self._client.aclose()
-
-
-def _sealed(key: bytes, mark: Mark, payload: bytes) -> bytes:
-    """Write an entry. Its seal takes to know the log, and is of no use under another key."""
-    position = mark.position.to_bytes(_POSITION_BYTES)
-    seal = hashlib.blake2b(key=mark.witness, digest_size=_SEAL_BYTES)
-    for part in (_FORMAT, position, len(key).to_bytes(4), key, payload):
-        seal.update(part)
-    return b"".join((_FORMAT, position, seal.digest(), payload))
 
 
 def _open(url: str) -> Any:  # noqa: ANN401 - the two clients share no type
