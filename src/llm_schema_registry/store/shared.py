@@ -118,8 +118,10 @@ class SharedCache:
             yield
         finally:
             for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+                # More than once: before Python 3.12 asyncio.wait_for, which redis-py uses, can lose a cancellation.
+                while not task.done():
+                    task.cancel()
+                    await asyncio.wait([task], timeout=CALL_SECONDS)
             await self._close()
 
     def _key(self, key: str) -> bytes:
