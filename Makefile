@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-apt_install = { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
+# RUNLEVEL=1: a service that comes as a package is not started as one.
+apt_install = { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
 LOCK := --universal --generate-hashes --no-annotate --no-header --no-strip-extras --upgrade -q
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test serve gen lint fix test test-fast faults schemathesis nightly mutation bench lock
+.PHONY: help setup setup-test serve gen lint fix test test-fast faults schemathesis nightly mutation bench bench-full lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,10 +36,16 @@ faults: setup-test ## Kill, freeze, fill and fail everything, in full: hours; T=
 schemathesis: $(VENV)/.test ## Hold every answer against openapi.yaml: 200 generated requests an operation
 	SCHEMATHESIS=long $(BIN)/pytest -q -s tests/e2e/test_schemathesis.py
 
-bench: $(VENV)/.server ## Measure reads and registrations beside a bare application, and checks by size
-	@command -v wrk >/dev/null || $(call apt_install,wrk)
+bench: $(VENV)/.server ## Measure reads and registrations beside nginx, and checks by size
+	@command -v wrk >/dev/null && command -v nginx >/dev/null || $(call apt_install,wrk nginx-light)
 	@$(BIN)/python bench/run.py
 	@$(BIN)/python bench/compatibility.py
+
+bench-full: $(VENV)/.test ## Measure PostgreSQL, Redis, two instances and a million versions too; takes half an hour
+	@command -v wrk >/dev/null && command -v nginx >/dev/null && command -v h2load >/dev/null || \
+		$(call apt_install,wrk nginx-light nghttp2-client)
+	@$(MAKE) --no-print-directory setup-test
+	@PYTHONPATH=tests $(BIN)/python bench/full.py $(T)
 
 nightly: $(VENV)/.test ## Hold the laws of compatibility on 100,000 generated pairs a format
 	PAIRS=100000 $(BIN)/pytest -q -n 2 tests/property

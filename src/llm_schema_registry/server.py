@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 import msgspec
+import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from structlog.typing import FilteringBoundLogger
@@ -102,7 +103,7 @@ def leave() -> NoReturn:
 
 def _run(serving: Coroutine[Any, Any, None]) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
-    asyncio.run(serving)
+    uvloop.run(serving)
 
 
 @asynccontextmanager
@@ -110,7 +111,7 @@ async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterat
     """Open the store, bring its tables up to date and answer the application over it. Raises StartRefused."""
     shared = _open_shared(settings, log)
     cache = ValueCache(settings.value_cache_bytes, telemetry.cache_looked_into, shared)
-    store = _open_store(settings.database_url, cache if settings.value_cache_bytes or shared else None)
+    store = _open_store(settings, cache if settings.value_cache_bytes or shared else None)
     engines = Engines(build_formats(AvroRules(settings.avro_rules)))
     try:
         await _migrate(store, settings)
@@ -147,7 +148,7 @@ async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterat
 
 async def _supervise(settings: Settings, log: FilteringBoundLogger) -> None:
     """Let several processes serve. Raises StartRefused and WorkersFailed."""
-    store = _open_store(settings.database_url)
+    store = _open_store(settings)
     try:
         if store.is_private:
             raise StartRefused(
@@ -231,15 +232,20 @@ def _open_shared(settings: Settings, log: FilteringBoundLogger) -> SharedCache |
         raise StartRefused(f"{without_password(settings.redis_url)} cannot be used. {error}") from error
 
 
-def _open_store(url: str, cache: ValueCache | None = None) -> Store:
-    scheme = url.partition("://")[0]
-    opened = STORES.get(scheme)
-    if opened is None:
+def _open_store(settings: Settings, cache: ValueCache | None = None) -> Store:
+    scheme = settings.database_url.partition("://")[0]
+    if scheme not in STORES:
         raise StartRefused(f"database_url is of no known kind; known are {', '.join(f'{key}://' for key in STORES)}")
     try:
-        return opened(url, cache=cache)
+        return STORES[scheme](
+            settings.database_url,
+            replica_url=settings.replica_url,
+            pool_size=settings.database_pool_size,
+            statement_timeout_seconds=settings.database_statement_seconds,
+            cache=cache,
+        )
     except (ValueError, OSError) as error:
-        raise StartRefused(f"{without_password(url)} cannot be opened. {error}") from error
+        raise StartRefused(f"{without_password(settings.database_url)} cannot be opened. {error}") from error
 
 
 def _claim_port(host: str, port: int) -> int:

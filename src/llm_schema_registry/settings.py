@@ -55,6 +55,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "postgresql://user:password@host/database."
         ),
     ] = "sqlite:///data/registry.db"
+    replica_url: Annotated[
+        str,
+        Meta(
+            description="A PostgreSQL that follows the one of database_url: searches and bulk checks, whose answers "
+            "may be a moment old, are asked there. Empty: there is none."
+        ),
+    ] = ""
+    database_pool_size: Annotated[
+        int,
+        Meta(
+            description="Connections to the database for reading, and again as many for writing; of each worker.", ge=1
+        ),
+    ] = 10
+    database_statement_seconds: Annotated[
+        float, Meta(description="Longest time that PostgreSQL may take for one statement, in seconds.", gt=0)
+    ] = 30.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Meta(description="Least level that is logged; every request is one line at info."),

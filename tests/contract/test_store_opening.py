@@ -7,8 +7,9 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import pytest_asyncio
@@ -21,10 +22,13 @@ from sqlalchemy import Connection, text
 
 from llm_schema_registry import errors
 from llm_schema_registry.store import migrations, tables
-from llm_schema_registry.store.base import VersionTaken
-from llm_schema_registry.store.sql import SqlStore
+from llm_schema_registry.store.base import VersionFilter, VersionTaken
+from llm_schema_registry.store.sql import _MIGRATION, SqlStore
+from llm_schema_registry.store.sqlite import SqliteConnection
 from postgres import PrivatePostgres
 from store_rows import named, numbers, register, write
+
+T = TypeVar("T")
 
 START = """
 import asyncio, sys
@@ -90,6 +94,33 @@ def test_a_url_of_an_unknown_kind_names_the_known_ones(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("url", "replica"), [("sqlite://", "postgresql://h/d"), ("postgresql://h/d", "sqlite://")])
+def test_only_postgresql_has_replicas(url: str, replica: str) -> None:
+    with pytest.raises(ValueError, match="SQLite has none"):
+        SqlStore.open(url, replica_url=replica)
+
+
+async def test_a_replica_answers_what_may_lag(private_postgres: PrivatePostgres, empty_postgres_url: str) -> None:
+    """A copy that no longer follows shows which questions go there; when it is gone, the database answers them."""
+    before = SqlStore.open(empty_postgres_url)
+    await before.migrate()
+    await register(before, named("old"), "x")
+    await before.close()
+    copied = empty_postgres_url.removeprefix("postgresql:///").partition("?")[0]
+    copy = private_postgres.create_database(template=copied)
+    store = SqlStore.open(empty_postgres_url, replica_url=private_postgres.url(copy))
+    await register(store, named("new"), "y")
+    assert [found.subject.name for found in await store.lagging_reader.search_versions(VersionFilter())] == ["old"]
+    assert await store.reader.list_subjects() == [named("new"), named("old")]
+    await store.close()
+    gone = SqlStore.open(empty_postgres_url, replica_url=private_postgres.url("not_there"))
+    assert [found.subject.name for found in await gone.lagging_reader.search_versions(VersionFilter())] == [
+        "new",
+        "old",
+    ]
+    await gone.close()
+
+
 async def test_each_store_in_memory_is_its_own() -> None:
     first, second = SqlStore.open("sqlite://"), SqlStore.open("sqlite:///:memory:")
     await first.migrate()
@@ -108,12 +139,21 @@ async def test_a_relative_path_with_odd_letters_is_a_file(tmp_path: Path, monkey
     assert (tmp_path / "new" / "a ?b#%41é.db").is_file()
 
 
+async def in_migration(store: SqlStore, work: Callable[[Connection], T]) -> T:
+    """Do something to the tables where migrations do."""
+    done: list[T] = []
+    await store._database.migrate(lambda connection: done.append(work(connection)), _MIGRATION)
+    return done[0]
+
+
 async def test_a_file_is_written_for_durability(tmp_path: Path) -> None:
     store = SqlStore.open(f"sqlite:///{tmp_path}/r.db")
     await store.migrate()
-    async with store._connected(()) as connection:
-        for pragma, expected in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
-            assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar() == expected
+    connection = await store._writers.acquire()
+    assert isinstance(connection, SqliteConnection)
+    for pragma, expected in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
+        assert connection._raw.execute(f"PRAGMA {pragma}").fetchone() == (expected,)
+    await store._writers.release(connection)
     await store.close()
 
 
@@ -144,9 +184,8 @@ async def test_migrations_make_the_tables_that_queries_know(store: SqlStore) -> 
         context = MigrationContext.configure(connection, opts={"version_table": migrations.VERSION_TABLE})
         return list(compare_metadata(context, tables.metadata))
 
-    async with store._connected(()) as connection:
-        assert await connection.run_sync(compare) == []
-        assert await connection.run_sync(migrations.find_revision) == migrations.HEAD
+    assert await in_migration(store, compare) == []
+    assert await in_migration(store, migrations.find_revision) == migrations.HEAD
 
 
 def test_the_newest_revision_is_head() -> None:
@@ -169,9 +208,7 @@ async def test_tables_of_an_older_release_are_brought_up_to_date(shared_url: str
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
 
-    async with store._connected(()) as connection:
-        await connection.run_sync(install)
-        await connection.commit()
+    await in_migration(store, install)
     key = await register(store, named("s"), "x")
     with pytest.raises(errors.StoreFailed):
         await store.reader.list_jobs()
@@ -182,13 +219,11 @@ async def test_tables_of_an_older_release_are_brought_up_to_date(shared_url: str
 
 
 async def test_tables_of_a_newer_release_are_left_alone(store: SqlStore) -> None:
-    async with store._connected(()) as connection:
-        await connection.execute(text(f"UPDATE {migrations.VERSION_TABLE} SET version_num = '9999'"))
-        await connection.commit()
+    newer = text(f"UPDATE {migrations.VERSION_TABLE} SET version_num = '9999'")
+    await in_migration(store, lambda connection: connection.execute(newer).close())
     await store.migrate()
     assert (await register(store, named("s"), "x")).schema_id == 1
-    async with store._connected(()) as connection:
-        assert await connection.run_sync(migrations.find_revision) == "9999"
+    assert await in_migration(store, migrations.find_revision) == "9999"
 
 
 async def test_what_one_store_writes_another_sees_at_once(pair: tuple[SqlStore, SqlStore]) -> None:

@@ -23,6 +23,11 @@ def serve(
     port: Annotated[int | None, typer.Option(help=describe("port"))] = None,
     workers: Annotated[int | None, typer.Option(help=describe("workers"))] = None,
     database_url: Annotated[str | None, typer.Option(help=describe("database_url"))] = None,
+    replica_url: Annotated[str | None, typer.Option(help=describe("replica_url"))] = None,
+    database_pool_size: Annotated[int | None, typer.Option(help=describe("database_pool_size"))] = None,
+    database_statement_seconds: Annotated[
+        float | None, typer.Option(help=describe("database_statement_seconds"))
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help=describe("log_level"))] = None,
     default_compatibility: Annotated[
         CompatibilityLevel | None,

@@ -156,7 +156,8 @@ class JobWorker:
                 yield _Check(given.subject, None, partial(check_candidate, call, request, given))
             return
         cursor = claim.cursor
-        while versions := await call.store.reader.search_versions(versions_of(request, cursor), Page(limit=_BATCH)):
+        reader = call.store.lagging_reader
+        while versions := await reader.search_versions(versions_of(request, cursor), Page(limit=_BATCH)):
             for version in versions:
                 yield _Check(version.subject, version.version, partial(check_version, call, request, version))
             cursor = (versions[-1].subject, versions[-1].version)

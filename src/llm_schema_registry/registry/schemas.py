@@ -92,7 +92,7 @@ async def list_versions_of_schema(
 @operation(Permission.READ)
 async def search(call: Call, where: VersionFilter, page: Page = EVERYTHING) -> list[Version]:
     """List versions by what they are and carry, by subject and version."""
-    return await call.store.reader.search_versions(where, page)
+    return await call.store.lagging_reader.search_versions(where, page)
 
 
 @operation(Permission.READ)

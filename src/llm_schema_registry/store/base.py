@@ -323,6 +323,11 @@ class Store(Protocol):
     def freshness(self) -> Freshness:
         """How far this process has followed the log."""
 
+    @property
+    def lagging_reader(self) -> Reader:
+        """Read where answers may be a moment old: from a replica, if there is one. Never for what a caller may just
+        have changed, or what is kept."""
+
     def transaction(
         self, lock: Collection[Subject] = (), share: Collection[Subject] = ()
     ) -> AbstractAsyncContextManager[Writer]:
@@ -332,8 +337,8 @@ class Store(Protocol):
         locks or shares one of them proceeds. `share` are subjects that must not change meanwhile (referenced ones):
         several transactions may share one. They need not exist. Locks are taken in one global order, so two
         transactions never wait for each other in a circle. Once the block has ended without raising, the commit is
-        durable even when the awaiting task is cancelled at that moment; a task cancelled inside the block leaves
-        nothing behind.
+        durable even when the awaiting task is cancelled at that moment; a task in which a cancellation arrives inside
+        the block leaves nothing behind.
         """
 
     @property

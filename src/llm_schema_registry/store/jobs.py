@@ -57,6 +57,7 @@ _IS_FREE = or_(
     and_(jobs.c.state == JobState.RUNNING.value, jobs.c.lease_until <= bindparam("now")),
 )
 
+_ADD_JOB = insert(jobs)
 _FIND_JOB = select(*_JOB).where(_OF_JOB)
 _NEWEST_JOBS = select(*_JOB).order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(_LIMIT)
 _OLDER_JOBS = _NEWEST_JOBS.where(tuple_(*_AGE) < tuple_(bindparam("after_at"), bindparam("after_id")))
@@ -114,6 +115,7 @@ _PRUNE_JOBS = delete(jobs).where(
     ),
 )
 
+_ADD_REPORT = insert(reports)
 _FIND_REPORT = select(
     reports.c.id, reports.c.at, reports.c.context, reports.c.subject, reports.c.body, reports.c.left_out
 ).where(reports.c.id == bindparam("of_report"))
@@ -151,7 +153,7 @@ class SqlJobReader(Asker):
             rows = await self._ask(_RESULTS, of_job=job_id, after=after, limit=limit)
         else:
             rows = await self._ask(_RESULTS_OF_VERDICT, of_job=job_id, after=after, limit=limit, verdict=verdict.value)
-        return [_result_of(row.document) for row in rows]
+        return [_result_of(document) for [document] in rows]
 
     async def find_report(self, report_id: str) -> StoredReport | None:
         for row_id, at, context, subject, body, left_out in await self._ask(_FIND_REPORT, of_report=report_id):
@@ -175,7 +177,7 @@ class SqlJobWriter(SqlJobReader):
             "lease_until": 0,
         }
         refuse_unstorable([row])
-        await self._run(insert(jobs), row)
+        await self._run(_ADD_JOB, row)
 
     async def claim_job(self, worker: str, now: int, lease_until: int) -> Claim | None:
         rows = await self._run(_CLAIM, {"worker": worker, "now": now, "until": lease_until})
@@ -250,7 +252,7 @@ class SqlJobWriter(SqlJobReader):
             "body": json_of(report.report),
         }
         refuse_unstorable([row])
-        await self._run(insert(reports), row)
+        await self._run(_ADD_REPORT, row)
         await self._run(_PRUNE_REPORTS, {"before": before, "keep": keep})
 
 

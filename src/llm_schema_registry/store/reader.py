@@ -8,7 +8,7 @@ Statements of a fixed shape are built once: building one costs more than SQLite 
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 from sqlalchemy import BigInteger, bindparam, func, or_, select, tuple_
@@ -40,6 +40,7 @@ from llm_schema_registry.store.search import (
     filter_versions,
     is_visible,
     prefix_conditions,
+    prefix_parameters,
     select_subjects,
     windowed,
 )
@@ -123,6 +124,15 @@ _EVENTS = (
 _LOG_POSITION = select(counters.c.last).where(counters.c.name == "events")
 
 
+_NAMED_WITH_CONTENT = _WITH_CONTENT.join(subjects, _NAMES)
+_NAMED = select(versions.c.version).join(schemas, _USES).join(subjects, _NAMES)
+
+
+@lru_cache(maxsize=256)
+def _count_of(found: AnySelect) -> AnySelect:
+    return select(func.count()).select_from(found.subquery())
+
+
 @cache
 def _numbered(visibility: Visibility) -> AnySelect:
     return _WITH_CONTENT.where(_OF_SUBJECT, versions.c.version == bindparam("version"), is_visible(visibility))
@@ -172,6 +182,14 @@ def _referrers(visibility: Visibility, *, of_any_version: bool) -> AnySelect:
         .where(tuple_(versions.c.context, versions.c.schema_id).in_(holders), is_visible(visibility))
         .order_by(versions.c.schema_id, subjects.c.qualified_name, versions.c.version)
     )
+
+
+@cache
+def _contexts(named: frozenset[str]) -> AnySelect:
+    # The global context is a scope of settings, never a place for subjects.
+    is_listed = or_(contexts.c.is_live & (contexts.c.name != GLOBAL_CONTEXT), contexts.c.name == DEFAULT_CONTEXT)
+    conditions = prefix_conditions(contexts.c.name, named)
+    return windowed(select(contexts.c.name).where(is_listed, *conditions).order_by(contexts.c.name))
 
 
 class SqlReader(SqlJobReader):
@@ -241,15 +259,12 @@ class SqlReader(SqlJobReader):
         return [Subject(*row) for row in await self._ask(statement, **parameters, **_window(page))]
 
     async def search_versions(self, where: VersionFilter, page: Page = EVERYTHING) -> list[Version]:
-        statement, parameters = filter_versions(_WITH_CONTENT.join(subjects, _NAMES), where)
+        statement, parameters = filter_versions(_NAMED_WITH_CONTENT, where)
         return [_version(row) for row in await self._ask(statement, **parameters, **_window(page))]
 
     async def count_versions(self, where: VersionFilter) -> int:
-        found, parameters = filter_versions(
-            select(versions.c.version).join(schemas, _USES).join(subjects, _NAMES), where
-        )
-        statement = select(func.count()).select_from(found.subquery())
-        rows = await self._ask(statement, **parameters, **_window(EVERYTHING))
+        found, parameters = filter_versions(_NAMED, where)
+        rows = await self._ask(_count_of(found), **parameters, **_window(EVERYTHING))
         return rows[0][0] if rows else 0
 
     async def list_versions_of_schema(
@@ -289,11 +304,13 @@ class SqlReader(SqlJobReader):
 
     async def find_config(self, scope: Subject) -> Config | None:
         rows = await self._ask(_SETTINGS, context=scope.context, name=scope.name)
-        return _config_of(rows[0].config) if rows and rows[0].config is not None else None
+        config, _ = rows[0] if rows else (None, None)
+        return None if config is None else _config_of(config)
 
     async def find_mode(self, scope: Subject) -> Mode | None:
         rows = await self._ask(_SETTINGS, context=scope.context, name=scope.name)
-        return Mode(rows[0].mode) if rows and rows[0].mode is not None else None
+        _, mode = rows[0] if rows else (None, None)
+        return None if mode is None else Mode(mode)
 
     async def list_configs(self, context: str | None = None) -> list[tuple[Subject, Config]]:
         if context is None:
@@ -306,12 +323,9 @@ class SqlReader(SqlJobReader):
         return [(Subject(context, name), Mode(mode)) for name, mode in await self._ask(_MODES, context=context)]
 
     async def list_contexts(self, prefix: str = "", page: Page = EVERYTHING) -> list[str]:
-        parameters: Parameters = {}
-        # The global context is a scope of settings, never a place for subjects.
-        is_listed = or_(contexts.c.is_live & (contexts.c.name != GLOBAL_CONTEXT), contexts.c.name == DEFAULT_CONTEXT)
-        conditions = prefix_conditions(contexts.c.name, prefix, parameters)
-        statement = windowed(select(contexts.c.name).where(is_listed, *conditions).order_by(contexts.c.name))
-        return [row.name for row in await self._ask(statement, **parameters, **_window(page))]
+        parameters = prefix_parameters(prefix)
+        statement = _contexts(frozenset(parameters))
+        return [name for [name] in await self._ask(statement, **parameters, **_window(page))]
 
     async def list_events(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
         rows = await self._ask(_EVENTS, after=after, limit=limit)
@@ -333,8 +347,8 @@ class SqlReader(SqlJobReader):
         ]
 
     async def find_log_position(self) -> int:
-        position: int = (await self._ask(_LOG_POSITION))[0].last
-        return position
+        [[position]] = await self._ask(_LOG_POSITION)
+        return int(position)
 
 
 def _window(page: Page) -> Parameters:
@@ -369,10 +383,10 @@ def _version(row: AnyRow) -> Version:
     *content, name, number, is_deleted, registered_at, registered_by, state = row
     schema = _schema_of(*content)
     return Version(
-        Subject(schema.context, name), number, schema, is_deleted, registered_at, registered_by, State(state)
+        Subject(schema.context, name), number, schema, bool(is_deleted), registered_at, registered_by, State(state)
     )
 
 
 def _key(row: AnyRow) -> VersionKey:
     context, name, version, schema_id, is_deleted = row
-    return VersionKey(Subject(context, name), version, schema_id, is_deleted)
+    return VersionKey(Subject(context, name), version, schema_id, bool(is_deleted))

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row
 from sqlalchemy.sql import Executable
 
 from llm_schema_registry.errors import InvalidSchema
@@ -17,7 +16,7 @@ from llm_schema_registry.errors import InvalidSchema
 _MAX_INTEGER = 2**63 - 1
 
 Parameters = dict[str, object]
-AnyRow = Row[*tuple[Any, ...]]
+AnyRow = Sequence[Any]
 Rows = Sequence[AnyRow]
 Ask = Callable[[Executable, Parameters], Awaitable[Rows]]
 Run = Callable[[Executable, Parameters | list[Parameters]], Awaitable[Rows]]

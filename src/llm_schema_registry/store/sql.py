@@ -8,56 +8,79 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Coroutine
+from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, func, select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import select
 from sqlalchemy.sql import Executable
 
+from llm_schema_registry.errors import RegistryError
 from llm_schema_registry.model import Subject
 from llm_schema_registry.store import migrations
 from llm_schema_registry.store.base import Reader, Writer
 from llm_schema_registry.store.cached import CachedReader, ValueCache, ask_log
-from llm_schema_registry.store.engine import Pools, open_pools, translated
+from llm_schema_registry.store.engine import Database, is_lost, is_postgresql, open_database, translated
 from llm_schema_registry.store.freshness import Freshness
+from llm_schema_registry.store.pool import Connection, Lock, Pool
 from llm_schema_registry.store.reader import SqlReader
 from llm_schema_registry.store.rows import Parameters, Rows
 from llm_schema_registry.store.writer import SqlWriter
 
-# Columns of one PostgreSQL statement that takes locks.
-_LOCKS_AT_ONCE = 500
+_PING = select(1)
 
 
 class SqlStore:
     """A `base.Store` in a SQLite file, in memory, or in PostgreSQL."""
 
-    def __init__(self, pools: Pools, cache: ValueCache | None = None) -> None:
-        self._readers, self._writers, self._keeper = pools
+    def __init__(self, database: Database, replica: Database | None = None, cache: ValueCache | None = None) -> None:
+        self._database = database
+        self._replica = replica
+        self._readers, self._writers = database.pools
         self._reader = SqlReader(self._read)
+        self._lagging_reader = SqlReader(self._read_replica)
         self._cache = cache
+        # Always asked of the database itself: a replica does not know what it lacks.
         self.freshness = Freshness(ask_log(self._read))
 
     @classmethod
     def open(
-        cls, url: str, *, pool_size: int = 10, lock_timeout_seconds: float = 10.0, cache: ValueCache | None = None
+        cls,
+        url: str,
+        *,
+        replica_url: str = "",
+        pool_size: int = 10,
+        lock_timeout_seconds: float = 10.0,
+        statement_timeout_seconds: float = 30.0,
+        cache: ValueCache | None = None,
     ) -> SqlStore:
         """Prepare a store for `sqlite:///path`, `sqlite://` or `postgresql://...`; the first use connects.
 
         Folders on a file's path are made. `pool_size` bounds the connections that read, and again those that write.
-        With a `cache`, what was read is answered from there while it holds.
-        A lock or connection that is not had within `lock_timeout_seconds` raises TimedOut. Raises ValueError for a
-        URL of another kind.
+        A lock or connection that is not had within `lock_timeout_seconds` raises TimedOut, and so does a statement
+        that PostgreSQL does not finish in time. `replica_url` is a copy of a PostgreSQL that follows it. With a
+        `cache`, what was read is answered from there while it holds. Raises ValueError for a URL of another kind.
         """
-        return cls(open_pools(url, pool_size=pool_size, lock_timeout_seconds=lock_timeout_seconds), cache)
+        opened = partial(
+            open_database,
+            pool_size=pool_size,
+            lock_timeout_seconds=lock_timeout_seconds,
+            statement_timeout_seconds=statement_timeout_seconds,
+        )
+        if replica_url and not (is_postgresql(url) and is_postgresql(replica_url)):
+            raise ValueError("A replica is a PostgreSQL that follows another one; SQLite has none")
+        return cls(opened(url), opened(replica_url) if replica_url else None, cache)
 
     @property
     def reader(self) -> Reader:
         """Read outside of transactions, see `base.Store.reader`."""
         return self._reader if self._cache is None else CachedReader(self._read, self.freshness, self._cache)
+
+    @property
+    def lagging_reader(self) -> Reader:
+        """Read where answers may be a moment old, see `base.Store.lagging_reader`."""
+        return self._lagging_reader
 
     @property
     def shared_cache(self) -> str | None:
@@ -67,93 +90,80 @@ class SqlStore:
     @property
     def is_private(self) -> bool:
         """Whether the database is in this process's memory."""
-        return self._keeper is not None
+        return self._database.is_private
 
     @asynccontextmanager
     async def transaction(
         self, lock: Collection[Subject] = (), share: Collection[Subject] = ()
     ) -> AsyncIterator[Writer]:
         """Open a transaction, see `base.Store.transaction`."""
-        async with self._connected(_locks(lock, share)) as connection:
+        with translated():
+            connection = await self._begin(sorted(_locks(lock, share)))
+        try:
             writer = SqlWriter(partial(_run, connection))
             yield writer
             await _see_through(_end(connection, writer))
+        finally:
+            with translated():
+                await _see_through(self._writers.release(connection))
         if writer.log_position and self._cache is not None and self._cache.shared is not None:
             self._cache.shared.announce(writer.log_position)
 
     async def migrate(self) -> None:
         """Bring the tables up to date, see `base.Store.migrate`."""
-        async with self._connected([_MIGRATION]) as connection:
-            with translated():
-                await connection.run_sync(migrations.upgrade)
-                await _commit(connection)
+        with translated():
+            await self._database.migrate(migrations.upgrade, _MIGRATION)
 
     async def ping(self) -> None:
         """Ask for a trivial answer. Raises StoreFailed."""
-        await self._read(select(1), {})
+        await self._read(_PING, {})
 
     async def close(self) -> None:
         """Give all connections back."""
-        await self._readers.engine.dispose()
-        await self._writers.engine.dispose()
-        if self._keeper is not None:
-            self._keeper.close()
+        await self._database.close()
+        if self._replica is not None:
+            await self._replica.close()
 
     async def _read(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
         with translated():
             try:
-                return await self._read_once(statement, parameters)
-            except DBAPIError as error:
-                if not error.connection_invalidated:
+                return await _read_once(self._readers, statement, parameters)
+            except Exception as error:
+                if not is_lost(error):
                     raise
-            # The server went away since this connection was made, and SQLAlchemy now distrusts the others of its age.
-            return await self._read_once(statement, parameters)
+            return await _read_once(self._readers, statement, parameters)
 
-    async def _read_once(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
-        connection = await self._readers.acquire()
+    async def _read_replica(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
+        """Ask the replica; without one, or when it cannot answer, the database itself."""
+        if self._replica is not None:
+            with suppress(RegistryError), translated():
+                return await _read_once(self._replica.pools.readers, statement, parameters)
+        return await self._read(statement, parameters)
+
+    async def _begin(self, locks: list[Lock]) -> Connection:
         try:
-            return (await connection.execute(statement, parameters)).all()
-        finally:
-            await self._readers.release(connection)
+            return await self._begin_once(locks)
+        except Exception as error:
+            if not is_lost(error):
+                raise
+        return await self._begin_once(locks)
 
-    @asynccontextmanager
-    async def _connected(self, locks: Iterable[_Lock]) -> AsyncIterator[AsyncConnection]:
-        """Give a connection with an open transaction that holds locks; roll back at the end if not committed."""
-        with translated():
-            try:
-                connection = await self._begin(locks)
-            except DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-                connection = await self._begin(locks)
-        try:
-            yield connection
-        finally:
-            with translated():
-                await _see_through(self._writers.release(connection))
-
-    async def _begin(self, locks: Iterable[_Lock]) -> AsyncConnection:
+    async def _begin_once(self, locks: list[Lock]) -> Connection:
         connection = await self._writers.acquire()
         try:
-            if connection.dialect.name == "sqlite":
-                # One writer at a time: the lock on the database is every lock.
-                await connection.exec_driver_sql("BEGIN IMMEDIATE")
-            else:
-                await _take(connection, sorted(locks))
+            await connection.begin(locks)
         except BaseException:
             await _see_through(self._writers.release(connection))
             raise
         return connection
 
 
-class _Lock(NamedTuple):
-    """An advisory lock of PostgreSQL: subjects need no row to be locked, and a rollback leaves none behind.
-
-    Two names of the same key merely wait for each other.
-    """
-
-    key: int
-    is_shared: bool
+async def _read_once(pool: Pool, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
+    connection = await pool.acquire()
+    try:
+        return await connection.run(statement, parameters)
+    finally:
+        await pool.release(connection)
 
 
 def _key_of(kind: str, *names: str) -> int:
@@ -161,10 +171,10 @@ def _key_of(kind: str, *names: str) -> int:
     return int.from_bytes(digest, signed=True)
 
 
-_MIGRATION = _Lock(_key_of("migration"), is_shared=False)
+_MIGRATION = Lock(_key_of("migration"), is_shared=False)
 
 
-def _locks(lock: Collection[Subject], share: Collection[Subject]) -> list[_Lock]:
+def _locks(lock: Collection[Subject], share: Collection[Subject]) -> list[Lock]:
     """Name the locks of a transaction, each key once.
 
     A transaction over several contexts would meet their counters in no certain order; it excludes all others from
@@ -174,40 +184,18 @@ def _locks(lock: Collection[Subject], share: Collection[Subject]) -> list[_Lock]
     modes = {_key_of("subject", subject.context, subject.name): True for subject in share}
     modes |= {_key_of("context", context): len(own_contexts) == 1 for context in own_contexts}
     modes |= {_key_of("subject", subject.context, subject.name): False for subject in lock}
-    return [_Lock(key, is_shared) for key, is_shared in modes.items()]
+    return [Lock(key, is_shared) for key, is_shared in modes.items()]
 
 
-async def _take(connection: AsyncConnection, locks: list[_Lock]) -> None:
-    """Take locks in the order given: PostgreSQL evaluates the columns of a row from left to right."""
-    for start in range(0, len(locks), _LOCKS_AT_ONCE):
-        columns = [
-            (func.pg_advisory_xact_lock_shared if is_shared else func.pg_advisory_xact_lock)(
-                bindparam(f"key_{index}", key, type_=BigInteger)
-            )
-            for index, (key, is_shared) in enumerate(locks[start : start + _LOCKS_AT_ONCE])
-        ]
-        await connection.execute(select(*columns))
-
-
-async def _run(connection: AsyncConnection, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
+async def _run(connection: Connection, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
     with translated():
-        result = await connection.execute(statement, parameters)
-        return result.all() if result.returns_rows else []
+        return await connection.run(statement, parameters)
 
 
-async def _end(connection: AsyncConnection, writer: SqlWriter) -> None:
+async def _end(connection: Connection, writer: SqlWriter) -> None:
     await writer.write_events()
     with translated():
-        await _commit(connection)
-
-
-async def _commit(connection: AsyncConnection) -> None:
-    try:
         await connection.commit()
-    except BaseException:
-        # SQLAlchemy takes the transaction for ended; SQLite keeps it open, and the pool would pass it on.
-        await connection.invalidate()
-        raise
 
 
 async def _see_through(work: Coroutine[Any, Any, None]) -> None:

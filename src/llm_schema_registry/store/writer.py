@@ -59,6 +59,13 @@ _COUNT_ID = update(contexts).where(_OF_CONTEXT).values(last_id=bindparam("id_giv
 _LEAVE_CONTEXT = update(contexts).where(_OF_CONTEXT).values(is_live=False)
 _FORGET_SCOPES = delete(subjects).where(subjects.c.context == bindparam("of_context"), ~_HAS_VERSIONS)
 
+_ADD_SCHEMA = insert(schemas)
+_ADD_REFERENCES = insert(schema_references)
+_ADD_TAGS = insert(schema_tags)
+_ADD_PROPERTIES = insert(schema_properties)
+_ADD_RULE_TYPES = insert(schema_rule_types)
+_ADD_EVENTS = insert(events)
+
 _ADD_SUBJECT = upsert(subjects).on_conflict_do_nothing(index_elements=["context", "name"])
 _put = upsert(subjects)
 _PUT_CONFIG = _put.on_conflict_do_update(index_elements=["context", "name"], set_={"config": _put.excluded.config})
@@ -113,7 +120,7 @@ class SqlWriter(SqlReader, SqlJobWriter):
 
     async def next_version(self, subject: Subject) -> int:
         rows = await self._ask(_NEWEST_NUMBER, of_context=subject.context, of_subject=subject.name)
-        return 1 + rows[0].version if rows else 1
+        return 1 + int(rows[0][0]) if rows else 1
 
     async def add_schema(self, context: str, guid: str, content: SchemaContent, schema_id: int | None = None) -> Schema:
         last_id = await self._hold_context(context)
@@ -168,7 +175,7 @@ class SqlWriter(SqlReader, SqlJobWriter):
         freed: set[int] = set()
         for numbers in _chunks(versions):
             rows = await self._ask(_DELETE, of_context=subject.context, of_subject=subject.name, numbers=numbers)
-            freed.update(row.schema_id for row in rows)
+            freed.update(schema_id for [schema_id] in rows)
         if not freed:
             return
         await self._hold_context(subject.context)
@@ -222,11 +229,11 @@ class SqlWriter(SqlReader, SqlJobWriter):
         """Write the events that wait. Whoever ends the transaction calls this last, for the order of locks."""
         if self._pending_events:
             pending, self._pending_events = self._pending_events, []
-            [counted] = await self._run(_COUNT_EVENTS, {"more": len(pending)})
-            self.log_position = counted.last
-            first = counted.last - len(pending) + 1
+            [[last]] = await self._run(_COUNT_EVENTS, {"more": len(pending)})
+            self.log_position = last
+            first = last - len(pending) + 1
             rows = [{"position": first + index, **row} for index, row in enumerate(pending)]
-            await self._change((insert(events), rows))
+            await self._change((_ADD_EVENTS, rows))
 
     async def _change(self, *changes: Change) -> None:
         """Write rows, or none of them when one cannot be stored."""
@@ -240,8 +247,8 @@ class SqlWriter(SqlReader, SqlJobWriter):
         """Lock a context's row until the end of the transaction; answer the largest id ever given in it."""
         if context not in self._last_ids:
             scope = _subject_row(Subject(context, ""))
-            [held] = await self._run(_HOLD_CONTEXT, {"name": scope["context"], "last_id": 0, "is_live": True})
-            self._last_ids[context] = held.last_id
+            [[last_id]] = await self._run(_HOLD_CONTEXT, {"name": scope["context"], "last_id": 0, "is_live": True})
+            self._last_ids[context] = last_id
         return self._last_ids[context]
 
     async def _put(self, statement: Executable, scope: Subject, column: str, document: str) -> None:
@@ -284,21 +291,21 @@ def _rows_of(schema: Schema) -> list[Change]:
     }
     facets: list[tuple[Executable, list[Parameters]]] = [
         (
-            insert(schema_references),
+            _ADD_REFERENCES,
             [
                 {"referenced_context": to.context, "referenced_subject": to.name, "referenced_version": version}
                 for to, version in targets
             ],
         ),
-        (insert(schema_tags), [{"tag": tag} for tag in sorted(_tags(content.metadata))]),
-        (insert(schema_properties), [{"key": key, "value": value} for key, value in _properties(content.metadata)]),
-        (insert(schema_rule_types), [{"rule_type": rule_type} for rule_type in sorted(_rule_types(content))]),
+        (_ADD_TAGS, [{"tag": tag} for tag in sorted(_tags(content.metadata))]),
+        (_ADD_PROPERTIES, [{"key": key, "value": value} for key, value in _properties(content.metadata)]),
+        (_ADD_RULE_TYPES, [{"rule_type": rule_type} for rule_type in sorted(_rule_types(content))]),
     ]
     numbered = [
         (statement, [{**owner, "position": position, **found} for position, found in enumerate(rows)])
         for statement, rows in facets
     ]
-    return [(insert(schemas), [row]), *numbered]
+    return [(_ADD_SCHEMA, [row]), *numbered]
 
 
 def _properties(metadata: Metadata | None) -> list[tuple[str, str]]:

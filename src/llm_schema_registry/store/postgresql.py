@@ -1,0 +1,142 @@
+"""PostgreSQL by asyncpg.
+
+Refuses to know a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import asyncpg
+from sqlalchemy import BigInteger, NullPool, bindparam, func, select
+from sqlalchemy import Connection as MigrationConnection
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.sql import Executable
+
+from llm_schema_registry.errors import StoreFailed
+from llm_schema_registry.store.pool import Lock, Pool, Pools
+from llm_schema_registry.store.rows import Parameters, Rows
+from llm_schema_registry.store.texts import Texts
+
+_CONNECT_SECONDS = 10
+# A process that hangs inside a transaction must not keep its locks for ever.
+_IDLE_MILLISECONDS = 60_000
+_PREPARED_STATEMENTS = 250
+
+
+class PostgresDatabase:
+    """A database of PostgreSQL. A statement that takes longer than `statement_timeout_seconds` is cancelled."""
+
+    is_private = False
+
+    def __init__(
+        self, url: str, *, pool_size: int, lock_timeout_seconds: float, statement_timeout_seconds: float
+    ) -> None:
+        self._url = url
+        self._settings = {
+            "application_name": "llm-schema-registry",
+            "lock_timeout": str(round(lock_timeout_seconds * 1000)),
+            "statement_timeout": str(round(statement_timeout_seconds * 1000)),
+            "idle_in_transaction_session_timeout": str(_IDLE_MILLISECONDS),
+        }
+        # The server's own limit comes first; this one is for a server that does not answer at all.
+        self._command_timeout = statement_timeout_seconds + 1
+        self._texts = Texts(dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy left it untyped
+        # Two pools: transactions that wait for each other must not keep readers waiting.
+        self.pools = Pools(
+            Pool(self._connect, pool_size, lock_timeout_seconds), Pool(self._connect, pool_size, lock_timeout_seconds)
+        )
+
+    async def migrate(self, upgrade: Callable[[MigrationConnection], None], lock: Lock) -> None:
+        """Run a migration in one transaction, under a lock."""
+        engine = create_async_engine("postgresql+asyncpg://", async_creator=self._open, poolclass=NullPool)
+        async with engine.connect() as connection:
+            await connection.execute(select(func.pg_advisory_xact_lock(bindparam("key", lock.key, type_=BigInteger))))
+            await connection.run_sync(upgrade)
+            await connection.commit()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.pools.readers.close()
+        await self.pools.writers.close()
+
+    async def _open(self) -> asyncpg.Connection:
+        # asyncpg reads the URL itself: it knows all of libpq's parameters, `sslmode` and several hosts included.
+        try:
+            return await asyncpg.connect(
+                self._url,
+                timeout=_CONNECT_SECONDS,
+                command_timeout=self._command_timeout,
+                statement_cache_size=_PREPARED_STATEMENTS,
+                server_settings=self._settings,
+            )
+        except ValueError as error:
+            raise StoreFailed(f"The URL of PostgreSQL cannot be used: {error}") from error
+
+    async def _connect(self) -> PostgresConnection:
+        return PostgresConnection(await self._open(), self._texts)
+
+
+class PostgresConnection:
+    """A `pool.Connection`."""
+
+    def __init__(self, raw: asyncpg.Connection, texts: Texts) -> None:
+        self._raw = raw
+        self._texts = texts
+        self._is_interrupted = False
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the connection is open, and no statement was left in its middle."""
+        return not (self._is_interrupted or self._raw.is_closed())
+
+    async def run(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
+        """Run a statement."""
+        try:
+            if isinstance(parameters, list):
+                sql, rows = self._texts.bind_many(statement, parameters)
+                if len(rows) > 1:
+                    await self._raw.executemany(sql, rows)
+                    return []
+                values = rows[0]
+            else:
+                sql, values = self._texts.bind(statement, parameters)
+            return await self._raw.fetch(sql, *values)  # type: ignore[no-any-return]  # asyncpg has no types
+        except asyncpg.PostgresError:
+            raise
+        except BaseException:
+            self._is_interrupted = True
+            raise
+
+    async def begin(self, locks: Sequence[Lock]) -> None:
+        """Begin a transaction and take its locks.
+
+        Advisory ones: subjects need no row to be locked, and a rollback leaves none behind. Keys are integers of our
+        own making, so they may stand in the text, which saves a round trip; a row's columns are evaluated in order.
+        """
+        taken = ", ".join(f"pg_advisory_xact_lock{'_shared' if lock.is_shared else ''}({lock.key})" for lock in locks)
+        await self._say("BEGIN ISOLATION LEVEL READ COMMITTED" + ("; SELECT " + taken if taken else ""))
+
+    async def commit(self) -> None:
+        """End the transaction. Raises StoreFailed when PostgreSQL rolled it back instead."""
+        if await self._say("COMMIT") != "COMMIT":
+            raise StoreFailed("The store rolled the transaction back")
+
+    async def reset(self) -> None:
+        """Undo what was not committed."""
+        if self.is_usable and self._raw.is_in_transaction():
+            await self._say("ROLLBACK")
+
+    async def close(self) -> None:
+        """Break the connection off; the server undoes what was not committed."""
+        self._raw.terminate()
+
+    async def _say(self, command: str) -> str:
+        try:
+            return await self._raw.execute(command)  # type: ignore[no-any-return]  # asyncpg has no types
+        except asyncpg.PostgresError:
+            raise
+        except BaseException:
+            self._is_interrupted = True
+            raise
