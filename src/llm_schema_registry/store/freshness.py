@@ -117,6 +117,7 @@ class Freshness:
     def __init__(self, ask: AskLog) -> None:
         self._ask = ask
         self._mark: Mark | None = None
+        self._last: LogLine | None = None
         self._changed = array("q")
         self._witnesses = bytearray()
         self._asking: asyncio.Task[None] | None = None
@@ -180,32 +181,30 @@ class Freshness:
     async def _look(self) -> None:
         if self._mark is not None:
             lines = await self._ask(self._mark.position)
-            if _continues(self._mark, lines):
-                self._take_in(lines)
+            if _continues(self._last, lines):
+                self._take_in(lines if self._last is None else lines[1:])
                 return
         lines = await self._ask(None)
         self._forget()
+        self._last = None
         if not lines or lines[0].position == 1:
             self._keep(_EMPTY)
         self._take_in(lines)
 
     def _forget(self) -> None:
-        self._mark = None
         self._changed = array("q", bytes(8 * _SLOTS))
         self._witnesses = bytearray(_WITNESS_BYTES * _SLOTS)
 
     def _take_in(self, lines: Sequence[LogLine]) -> None:
         for line in lines:
-            mark = Mark(line.position, _witness_of(line))
-            if mark == self._mark:
-                continue
             scopes = CHANGES.get(line.type)
             if scopes is None:
                 self._forget()
             else:
                 for scope in scopes(line):
                     self._changed[hash(scope) % _SLOTS] = line.position
-            self._keep(mark)
+            self._keep(Mark(line.position, _witness_of(line)))
+            self._last = line
 
     def _keep(self, mark: Mark) -> None:
         start = mark.position % _SLOTS * _WITNESS_BYTES
@@ -213,13 +212,13 @@ class Freshness:
         self._mark = mark
 
 
-def _continues(mark: Mark, lines: Sequence[LogLine]) -> bool:
-    """Whether these lines are what follows a mark: not too many, no gap, and in the same log, unlike a restored one."""
+def _continues(last: LogLine | None, lines: Sequence[LogLine]) -> bool:
+    """Whether these lines are the last known one and what follows it: not too many, no gap, and no other log."""
     if len(lines) == EVENTS_AT_ONCE or (lines and lines[-1].position - lines[0].position != len(lines) - 1):
         return False
-    if mark == _EMPTY:
+    if last is None:
         return not lines or lines[0].position == 1
-    return bool(lines) and _witness_of(lines[0]) == mark.witness
+    return bool(lines) and lines[0] == last
 
 
 def _witness_of(line: LogLine) -> bytes:
