@@ -250,3 +250,16 @@ async def test_a_hint_ends_waiting(store: SqlStore) -> None:
     store.freshness.hint()
     await asyncio.wait_for(asyncio.gather(*waiting), 5)
     await store.freshness.wait_for_hint(0.01)
+
+
+async def test_what_is_longer_ago_than_is_remembered_is_unknown(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness_module, "_SLOTS", 4)
+    freshness = Freshness(ask_log(store._read))
+    marks = [await freshness.reach()]
+    for number in range(6):
+        await append(store, told(EventType.MODE_CHANGED, T, f"{number}"))
+        marks.append(await freshness.reach())
+    assert [freshness.witness(mark.position) == mark.witness for mark in marks] == [False] * 3 + [True] * 4
+    assert [freshness.witness(position) for position in (-1, 0, 2, 7)] == [None] * 4

@@ -37,8 +37,6 @@ from llm_schema_registry.store.rows import Ask
 from llm_schema_registry.store.shared import Place, SharedCache
 from llm_schema_registry.store.tables import events
 
-DEFAULT_BYTES = 32 * 1024 * 1024
-
 CountLookUp = Callable[[Literal["process", "redis"], bool], None]
 """Told which cache was looked into, and whether the answer was there."""
 

@@ -148,7 +148,8 @@ class Freshness:
 
     def witness(self, position: int) -> bytes | None:
         """Return the witness at a position of this log; None where it is not known, or no longer."""
-        if not 0 <= position <= self.mark.position or not self._witnesses:
+        reached = self.mark.position
+        if not max(0, reached - _SLOTS + 1) <= position <= reached or not self._witnesses:
             return None
         start = position % _SLOTS * _WITNESS_BYTES
         witness = bytes(self._witnesses[start : start + _WITNESS_BYTES])

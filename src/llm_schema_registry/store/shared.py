@@ -69,7 +69,6 @@ class SharedCache:
         self._is_up = False
         self._failures = 0
         self._waiting: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue(_WAITING)
-        self.refused = 0
 
     @property
     def state(self) -> str:
@@ -95,7 +94,7 @@ class SharedCache:
             # Another release may write values of another shape.
             with suppress(msgspec.DecodeError):
                 return Shared(mark, msgspec.msgpack.decode(payload, type=place.type), len(payload))
-        self.refused += 1
+        self._log.warning("an entry of redis was refused", key=place.key)
         self._later(lambda: self._client.delete(key))
         return None
 
