@@ -108,7 +108,7 @@ CHANGES: Mapping[str, Callable[[LogLine], tuple[Scope, ...]]] = {
     EventType.MODE_DELETED: _by_mode,
     EventType.CONTEXT_DELETED: _by_config,
 }
-"""What an event of each type changes; one of any other type changes everything."""
+"""What an event of each type changes; one of any other type, as of a restored copy, changes everything."""
 
 
 class Freshness:
