@@ -35,7 +35,7 @@ async def pair(postgres_url: str, redis: PrivateRedis, make_client: MakeClient, 
     async with open_app(settings, writer) as here, open_app(settings, writer) as there:
         clients = make_client(here), make_client(there)
         for client in clients:
-            await ready_with(client, "up")
+            await ready_with(client, "available")
         yield clients
 
 
@@ -43,8 +43,11 @@ async def ready_with(client: httpx.AsyncClient, state: str) -> None:
     async def ask() -> httpx.Response:
         return await client.get("/health/ready")
 
-    answer = await until(lambda found: found.json().get("redis") == state, ask)
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "redis": state})
+    answer = await until(lambda found: found.json()["dependencies"].get("redis") == state, ask)
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"status": "ready", "dependencies": {"database": "available", "redis": state}},
+    )
 
 
 async def register(client: httpx.AsyncClient, schema: str = '"string"') -> None:
@@ -77,10 +80,10 @@ async def test_without_redis_all_is_answered_and_ready(pair: Pair, redis: Privat
         for client in pair:
             assert (await client.get("/subjects/s/versions/latest")).json()["schema"] == schema
     for client in pair:
-        await ready_with(client, "down")
+        await ready_with(client, "unavailable")
     redis.thaw()
     for client in pair:
-        await ready_with(client, "up")
+        await ready_with(client, "available")
 
 
 async def test_both_caches_are_counted(pair: Pair) -> None:

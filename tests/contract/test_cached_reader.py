@@ -143,7 +143,7 @@ async def interleave(store: SqlStore, cached: SqlStore, seed: int, steps: int = 
             await change(chance.choice((store, cached)), chance)
         seed_of_step = chance.random()
         found = await answers(cached.reader, random.Random(seed_of_step))
-        expected = await answers(SqlReader(store._read), random.Random(seed_of_step))
+        expected = await answers(SqlReader(store.ask), random.Random(seed_of_step))
         assert found == expected, step
 
 

@@ -46,7 +46,7 @@ class Gate:
     """The question to a store's log, which can be held back on its way there and on its way back."""
 
     def __init__(self, store: SqlStore) -> None:
-        self._ask: AskLog = ask_log(store._read)
+        self._ask: AskLog = ask_log(store.ask)
         self.asked = 0
         self.before = asyncio.Event()
         self.after = asyncio.Event()
@@ -191,10 +191,10 @@ async def test_who_is_far_behind_takes_everything_for_changed(store: SqlStore) -
 
 async def test_who_starts_knows_what_the_last_events_changed(store: SqlStore) -> None:
     await register(store, S, "x")
-    other = Freshness(ask_log(store._read))
+    other = Freshness(ask_log(store.ask))
     before = await other.reach()
     await register(store, T, "y")
-    late = Freshness(ask_log(store._read))
+    late = Freshness(ask_log(store.ask))
     await late.reach()
     assert late.holds(before, [VERSIONS])
     assert not late.holds(before, [LISTINGS])
@@ -206,7 +206,7 @@ async def test_a_restored_log_is_another(tmp_path: Path, further: int) -> None:
     asked: list[SqlStore] = []
 
     async def ask(start: int | None) -> Sequence[LogLine]:
-        return await ask_log(asked[-1]._read)(start)
+        return await ask_log(asked[-1].ask)(start)
 
     freshness = Freshness(ask)
     stores = []
@@ -233,7 +233,7 @@ async def test_an_emptied_log_is_another(tmp_path: Path) -> None:
     asked: list[SqlStore] = []
 
     async def ask(start: int | None) -> Sequence[LogLine]:
-        return await ask_log(asked[-1]._read)(start)
+        return await ask_log(asked[-1].ask)(start)
 
     freshness = Freshness(ask)
     for name in ("full", "empty"):
@@ -261,7 +261,7 @@ async def test_what_is_longer_ago_than_is_remembered_is_unknown(
     store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(freshness_module, "_SLOTS", 4)
-    freshness = Freshness(ask_log(store._read))
+    freshness = Freshness(ask_log(store.ask))
     marks = [await freshness.reach()]
     for number in range(6):
         await append(store, told(EventType.MODE_CHANGED, T, f"{number}"))

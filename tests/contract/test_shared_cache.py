@@ -50,7 +50,7 @@ async def sharing(url: str, prefix: str = "", log: StringIO | None = None) -> As
     """A cache that is in use."""
     shared = SharedCache(url, prefix, open_log("info", log or StringIO()))
     async with shared.running(on_hint=lambda: None):
-        await state_of(shared, "up")
+        await state_of(shared, "available")
         yield shared
 
 
@@ -154,7 +154,7 @@ async def test_a_key_of_another_kind_is_no_error(redis: PrivateRedis) -> None:
         redis.ask("LPUSH", PLACE.key, "x")
         assert await shared.find(PLACE, witness) is None
         await keep(shared, OTHER)
-        assert shared.state == "up"
+        assert shared.state == "available"
 
 
 async def test_a_full_redis_still_answers(redis: PrivateRedis) -> None:
@@ -178,7 +178,7 @@ async def test_after_a_few_failures_nobody_waits_until_it_is_back() -> None:
             redis.freeze()
             for _ in range(10):
                 assert await shared.find(PLACE, witness) is None
-            assert shared.state == "down"
+            assert shared.state == "unavailable"
             started = time.process_time()
             for _ in range(1000):
                 assert await shared.find(PLACE, witness) is None
@@ -188,12 +188,12 @@ async def test_after_a_few_failures_nobody_waits_until_it_is_back() -> None:
             assert shared._waiting.empty()
             assert time.process_time() - started < 1
             redis.thaw()
-            await state_of(shared, "up")
+            await state_of(shared, "available")
             assert await shared.find(PLACE, witness) is not None
             redis.kill()
-            await state_of(shared, "down")
+            await state_of(shared, "unavailable")
             redis.start()
-            await state_of(shared, "up")
+            await state_of(shared, "available")
             await keep(shared)
     told = [line for line in log.getvalue().splitlines() if "redis is" in line]
     assert ["not used" in line for line in told] == [False, True, False, True, False]
@@ -203,7 +203,7 @@ async def test_a_server_starts_and_stops_without_its_redis() -> None:
     shared = SharedCache("redis://127.0.0.1:1/0", "", open_log("error", StringIO()))
     async with shared.running(on_hint=lambda: None):
         await asyncio.sleep(0.05)
-        assert shared.state == "down"
+        assert shared.state == "unavailable"
         assert await shared.find(PLACE, witness) is None
 
 
@@ -222,9 +222,9 @@ async def test_hints_reach_others_also_after_a_restart(redis: PrivateRedis) -> N
         await asyncio.wait_for(heard.wait(), 30)  # it listens
         await hear(speaker)
         redis.kill()
-        await state_of(speaker, "down")
+        await state_of(speaker, "unavailable")
         redis.start()
-        await state_of(speaker, "up")
+        await state_of(speaker, "available")
         await asyncio.sleep(0)
         await hear(speaker)
 
@@ -278,9 +278,9 @@ async def test_a_cluster_is_spoken_to_by_its_own_client() -> None:
             redis.freeze()
             for _ in range(10):
                 assert await shared.find(PLACE, witness) is None
-            assert shared.state == "down"
+            assert shared.state == "unavailable"
             redis.thaw()
-            await state_of(shared, "up")
+            await state_of(shared, "available")
             await until(lambda found: found is not None, lambda: shared.find(PLACE, witness))
 
 

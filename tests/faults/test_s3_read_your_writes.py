@@ -153,7 +153,7 @@ async def is_used(urls: Sequence[str]) -> None:
     async with httpx.AsyncClient() as http:
         for url in urls:
             await until(
-                lambda answer: answer.json() == {"status": "ready", "redis": "up"},
+                lambda answer: answer.json()["dependencies"]["redis"] == "available",
                 partial(http.get, f"{url}/health/ready"),
             )
 

@@ -6,14 +6,16 @@ Refuses to know what the registry is for.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from llm_schema_registry import __version__, telemetry
-from llm_schema_registry.errors import NotReady, RegistryError
+from llm_schema_registry.errors import NotReady, Overloaded, RegistryError, StoreUnavailable, TimedOut
 from llm_schema_registry.rest.request import Request, Response, json_answer, text_answer
 from llm_schema_registry.rest.routing import Handler, Route
+
+Availability = Literal["available", "unavailable"]
 
 READY_SECONDS = 2.0
 """How long the store may take to say that it is there."""
@@ -25,11 +27,17 @@ class Empty(msgspec.Struct, frozen=True):
     """The object without members."""
 
 
-class Health(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`live` or `ready`; `redis` is `up` or `down` where there is one, which a registry can do without."""
+class Health(msgspec.Struct, frozen=True):
+    """`live`."""
 
     status: str
-    redis: str | None = None
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """`ready`, or `degraded` when only what is kept can be answered; and each dependency, `available` or not."""
+
+    status: Literal["ready", "degraded"]
+    dependencies: dict[str, Availability]
 
 
 class Clusters(msgspec.Struct, frozen=True, rename="kebab"):
@@ -72,13 +80,25 @@ async def get_live(_request: Request) -> Response:
 
 
 async def get_ready(request: Request) -> Response:
-    """Ask the store. Raises NotReady when it fails or does not answer in time."""
+    """Ask the store. One that is away degrades, as it does all other instances: taking them out of use helps nobody.
+
+    Raises NotReady for what waiting does not heal.
+    """
     try:
         async with asyncio.timeout(READY_SECONDS):
             await request.call.store.ping()
-    except (RegistryError, TimeoutError) as error:
-        raise NotReady(f"The store is not ready: {str(error) or 'it did not answer in time'}") from error
-    return json_answer(Health("ready", request.call.store.shared_cache), cache_control="no-store")
+    except (StoreUnavailable, Overloaded, TimedOut, TimeoutError):
+        return _readiness(request, "degraded", "unavailable")
+    except RegistryError as error:
+        raise NotReady(f"The store is not ready: {error}") from error
+    return _readiness(request, "ready", "available")
+
+
+def _readiness(request: Request, status: Literal["ready", "degraded"], database: Availability) -> Response:
+    redis = request.call.store.shared_cache
+    # Nothing depends on Redis: without it the registry is ready.
+    dependencies = {"database": database} if redis is None else {"database": database, "redis": redis}
+    return json_answer(Readiness(status, dependencies), cache_control="no-store")
 
 
 async def get_metrics(_request: Request) -> Response:
@@ -100,8 +120,8 @@ def build_routes(kafka_cluster: str, registry_cluster: str) -> tuple[Route, ...]
         _row("/v1/metadata/deployment", say_nothing, "Return the attributes of this deployment: none.", Empty),
         _row("/health/live", get_live, "Say whether the process answers.", Health),
         _row("/healthz", get_live, "Say whether the process answers.", Health),
-        _row("/health/ready", get_ready, "Say whether the store can be reached.", Health, NotReady),
-        _row("/readyz", get_ready, "Say whether the store can be reached.", Health, NotReady),
+        _row("/health/ready", get_ready, "Say whether requests can be answered, and by what.", Readiness, NotReady),
+        _row("/readyz", get_ready, "Say whether requests can be answered, and by what.", Readiness, NotReady),
         Route(
             "GET",
             "/metrics",

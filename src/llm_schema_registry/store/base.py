@@ -4,8 +4,9 @@ Refuses to decide anything: modes, levels, merging and permissions are the regis
 uniqueness and transactions.
 
 For every method: lists are ordered as stated and never cut except by `limit` (`None` is no limit); a page past the
-end is empty; what is absent is `None` or an empty list, never an error. A broken or unreachable store raises
-`errors.StoreFailed`; a lock that could not be had in time raises `errors.TimedOut`. Names compare by code point,
+end is empty; what is absent is `None` or an empty list, never an error. A broken store raises
+`errors.StoreFailed`, one that is away `errors.StoreUnavailable`, which is a kind of it; too many callers raise
+`errors.Overloaded`; a lock that could not be had in time raises `errors.TimedOut`. Names compare by code point,
 byte for byte: no case folding, no Unicode normalisation, no trimming.
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -343,8 +344,8 @@ class Store(Protocol):
         """
 
     @property
-    def shared_cache(self) -> str | None:
-        """Whether the cache that instances share is `up` or `down`; None when there is none."""
+    def shared_cache(self) -> Literal["available", "unavailable"] | None:
+        """Whether the cache that instances share is used now; None when there is none."""
 
     @property
     def is_private(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from structlog.typing import FilteringBoundLogger
@@ -65,9 +65,9 @@ class SharedCache:
         self._waiting: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue(_WAITING)
 
     @property
-    def state(self) -> str:
-        """`up` or `down`."""
-        return "up" if self._is_up else "down"
+    def state(self) -> Literal["available", "unavailable"]:
+        """Whether Redis is used."""
+        return "available" if self._is_up else "unavailable"
 
     async def find(self, place: Place, witness: Witness) -> Shared | None:
         """Return a value, if it was written under this key by someone who follows the same log, and is whole.
