@@ -1,4 +1,5 @@
--- Registers a new schema with every request: its own subject each ten requests, so that the check has versions to read.
+-- Registers a new schema with every request: 32 subjects in turn, each with ten versions before the next 32 come, so
+-- that every check has a version to read, and 32 clients do not wait for each other's subject.
 dofile("report.lua")
 
 local thread_count = 0
@@ -14,15 +15,17 @@ function init(_)
 end
 
 function request()
-  local subject = string.format("bench-%d-%d-value", id, math.floor(count / 10))
+  local number = math.floor(count / 320) * 32 + count % 32
+  local version = math.floor(count / 32) % 10
+  local subject = string.format("bench-%d-%d-value", id, number)
   local fields = {}
-  for index = 0, count % 10 do
+  for index = 0, version do
     fields[#fields + 1] = string.format(
       '{\\"name\\":\\"f%d\\",\\"type\\":[\\"null\\",\\"string\\"],\\"default\\":null}', index)
   end
   local body = string.format(
     '{"schema":"{\\"type\\":\\"record\\",\\"name\\":\\"R%d_%d\\",\\"fields\\":[%s]}"}',
-    id, math.floor(count / 10), table.concat(fields, ","))
+    id, number, table.concat(fields, ","))
   count = count + 1
   return wrk.format("POST", "/subjects/" .. subject .. "/versions", nil, body)
 end

@@ -19,7 +19,7 @@ from server_process import ServerProcess, running_server
 DEADLINE_SECONDS = 35.0
 SCHEMA = {"schema": '"string"'}
 PRESENT = "ordinary_name"
-TELLTALES = ("syntax error", "sqlalchemy", "asyncpg", "aiosqlite", "traceback", "root:")
+TELLTALES = ("syntax error", "sqlalchemy", "asyncpg", "sqlite3", "traceback", "root:")
 
 # What reads differently in SQL, LIKE, regular expressions, shells, paths, logs, HTML, CSV and format strings.
 TEXTS = (

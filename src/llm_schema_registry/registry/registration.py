@@ -157,17 +157,18 @@ async def _enter(
         if changes:
             await change_config(call, writer, subject, changes)
         # Read again under the lock: between understanding and here, mode, settings and references may have changed.
-        scopes = await load_scopes(writer, subject)
+        reader = writer if changes else writer.committed
+        scopes = await load_scopes(reader, subject)
         if scopes.require_writable() is not mode:
             raise OperationNotPermitted(f"The mode of subject {subject} changed during the registration; try again")
         config = scopes.config(call.policy.default_level)
-        await resolve(writer, subject.context, candidate.references, are_new=True)
+        await resolve(reader, subject.context, candidate.references, are_new=True)
         if mode is Mode.IMPORT:
             registered = await _import(call, writer, subject, candidate)
         else:
             checks = not force and mode is not Mode.FORWARD
             registered = await _register(
-                call, writer, subject, candidate, config, checks=checks, is_thorough=is_rehearsal
+                call, reader, writer, subject, candidate, config, checks=checks, is_thorough=is_rehearsal
             )
         if is_rehearsal:
             raise _Rehearsed(registered)
@@ -229,7 +230,9 @@ async def _find_active(
     if latest is None:
         return None
     for guid in dict.fromkeys(guid_of(content) for content in candidate.repeated_contents(config, latest)):
-        existing = await reader.find_version_by_guid(subject, guid)
+        existing = await reader.find_version_by_guid(subject, guid, Visibility.ALL)
+        if existing is not None and existing.is_deleted:
+            existing = await reader.find_version_by_guid(subject, guid)
         if existing is None:
             continue
         if candidate.submission.version == LATEST and existing.version != latest.version:
@@ -243,6 +246,7 @@ async def _find_active(
 
 async def _register(
     call: Call,
+    reader: Reader,
     writer: Writer,
     subject: Subject,
     candidate: Candidate,
@@ -251,9 +255,9 @@ async def _register(
     checks: bool,
     is_thorough: bool,
 ) -> Registered:
-    """Find or make the version."""
-    latest = await writer.find_version(subject, LATEST)
-    existing = await _find_active(writer, subject, candidate, config, latest)
+    """Find or make the version; `reader` knows the subject as it is under the lock."""
+    latest = await reader.find_version(subject, LATEST)
+    existing = await _find_active(reader, subject, candidate, config, latest)
     if existing is not None:
         return Registered(existing, is_new=False, report=_nothing_compared(call, config))
     content = candidate.content(config, latest)
@@ -265,12 +269,15 @@ async def _register(
         raise InvalidSchema(f"Version {stated} was asked for, but the next version of subject {subject} is {number}")
     report = Report(is_compatible=True)
     if checks:
-        report = await gate(call, writer, subject, candidate, config, latest, is_thorough=is_thorough)
+        report = await gate(call, reader, subject, candidate, config, latest, is_thorough=is_thorough)
         if not report.is_compatible:
             raise IncompatibleSchema(subject, report)
-    schema = await writer.add_schema(subject.context, guid_of(content), content)
+    guid = guid_of(content)
+    has_twins = await reader.find_version_by_guid(subject, guid, Visibility.ALL) is not None
+    schema = await writer.add_schema(subject.context, guid, content)
     version = await _add(call, writer, subject, number, schema.id, content)
-    await _drop_deleted_twins(call, writer, version)
+    if has_twins:
+        await _drop_deleted_twins(call, writer, version)
     return Registered(version, is_new=True, report=report)
 
 
@@ -338,8 +345,6 @@ async def _add(
 
 async def _drop_deleted_twins(call: Call, writer: Writer, version: Version) -> None:
     """Remove soft-deleted versions of the same content, unless still referred to (rest-api 5.2, step 5)."""
-    if await writer.find_version_by_guid(version.subject, version.schema.guid, Visibility.DELETED) is None:
-        return
     for key in await writer.list_version_keys(version.subject, Visibility.DELETED):
         if key.schema_id != version.schema.id:
             continue

@@ -214,6 +214,11 @@ class Reader(Protocol):
 class Writer(Reader, Protocol):
     """Changes inside one transaction; the transaction sees its own. All or nothing reaches the store."""
 
+    @property
+    def committed(self) -> Reader:
+        """Read, perhaps from memory, what was committed before the first question is put, and perhaps this
+        transaction's own changes. For what its locks keep others from changing, and it has not changed itself."""
+
     async def next_version(self, subject: Subject) -> int:
         """1 + the highest version number that the subject holds, soft-deleted ones included; 1 when it has none."""
 

@@ -151,6 +151,7 @@ class CachedReader(SqlReader):
             ("guid", subject, guid, visibility),
             (versions_of(subject),),
             partial(super().find_version_by_guid, subject, guid, visibility),
+            keeps_absence=True,
         )
 
     async def list_version_keys(
@@ -204,8 +205,13 @@ class CachedReader(SqlReader):
         scopes: tuple[Scope, ...],
         ask: Callable[[], Awaitable[_Value]],
         place: Place | None = None,
+        *,
+        keeps_absence: bool = False,
     ) -> _Value:
-        """Return what is known to hold, or ask the database and keep what it answers, unless that is nothing."""
+        """Return what is known to hold, or ask the database and keep what it answers.
+
+        That something is not there is kept only on request: names that do not exist are without number.
+        """
         if not self._has_reached:
             await self._freshness.reach()
             self._has_reached = True
@@ -228,7 +234,7 @@ class CachedReader(SqlReader):
         # What is read from here on is at least as new as this place.
         mark = self._freshness.mark
         value = await ask()
-        if value:
+        if value or keeps_absence:
             payload = _encode(value)
             cache.keep(key, mark, value, len(payload))
             if shared is not None and place is not None:

@@ -117,7 +117,9 @@ class SqlStore:
         """Open a transaction, see `base.Store.transaction`."""
         connection = await self._guard.begin(partial(self._begin, sorted(_locks(lock, share))))
         try:
-            writer = SqlWriter(partial(_run, connection))
+            # A database in memory has one connection, which this transaction holds.
+            committed = None if self._cache is None or self.is_private else self.reader
+            writer = SqlWriter(partial(_run, connection), committed)
             yield writer
             await _see_through(_end(connection, writer, self._fence))
         except StoreFailed:

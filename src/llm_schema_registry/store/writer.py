@@ -19,7 +19,7 @@ from sqlalchemy.sql import Executable
 from llm_schema_registry.errors import IdsExhausted, InvalidSubject
 from llm_schema_registry.model import MAX_ID, Config, Event, Metadata, Mode, Schema, SchemaContent, State, Subject
 from llm_schema_registry.names import parse_subject
-from llm_schema_registry.store.base import IdTaken, VersionTaken
+from llm_schema_registry.store.base import IdTaken, Reader, VersionTaken
 from llm_schema_registry.store.jobs import SqlJobWriter
 from llm_schema_registry.store.reader import SqlReader
 from llm_schema_registry.store.rows import Parameters, Run, json_of, refuse_unstorable
@@ -114,14 +114,18 @@ class SqlWriter(SqlReader, SqlJobWriter):
     `log_position` is that of its last event; 0 while none is written.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, committed: Reader | None = None) -> None:
         super().__init__(run)
+        self.committed: Reader = committed or self
+        self._subjects: set[Subject] = set()
         self._last_ids: dict[str, int] = {}
         self._pending_events: list[Parameters] = []
         self.log_position = 0
 
     async def next_version(self, subject: Subject) -> int:
         rows = await self._ask(_NEWEST_NUMBER, of_context=subject.context, of_subject=subject.name)
+        if rows:
+            self._subjects.add(subject)
         return 1 + int(rows[0][0]) if rows else 1
 
     async def add_schema(self, context: str, guid: str, content: SchemaContent, schema_id: int | None = None) -> Schema:
@@ -167,7 +171,8 @@ class SqlWriter(SqlReader, SqlJobWriter):
         }
         refuse_unstorable([row])
         await self._hold_context(subject.context)
-        await self._change((_ADD_SUBJECT, [_subject_row(subject)]))
+        if subject not in self._subjects:
+            await self._change((_ADD_SUBJECT, [_subject_row(subject)]))
         if not await self._run(_ADD_VERSION, row):
             raise VersionTaken(f"Subject {subject} already has a version {version}")
 
@@ -185,6 +190,7 @@ class SqlWriter(SqlReader, SqlJobWriter):
         await self._hold_context(subject.context)
         for ids in _chunks(sorted(freed)):
             await self._ask(_DELETE_UNUSED, of_context=subject.context, ids=ids)
+        self._subjects.discard(subject)
         await self._forget(subject)
 
     async def put_config(self, scope: Subject, config: Config) -> None:
