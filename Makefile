@@ -10,7 +10,7 @@ LOCK := --universal --generate-hashes --no-annotate --no-header --no-strip-extra
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test serve gen lint fix test test-fast schemathesis nightly mutation bench bench-full lock
+.PHONY: help setup setup-test serve gen lint fix test test-fast faults schemathesis nightly mutation bench bench-full lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: setup-test ## Check and test everything; the last line is the totals
 
 test-fast: $(VENV)/.test ## Run the tests that need no other service; T=path for some of them
 	$(BIN)/pytest -q $(or $(T),tests/unit tests/api tests/conformance tests/property tests/test_house.py)
+
+faults: setup-test ## Kill, freeze, fill and fail everything, in full: hours; T=tests/faults/test_t1* for some of it
+	FAULTS=long $(BIN)/pytest -q -s $(or $(T),tests/faults)
 
 schemathesis: $(VENV)/.test ## Hold every answer against openapi.yaml: 200 generated requests an operation
 	SCHEMATHESIS=long $(BIN)/pytest -q -s tests/e2e/test_schemathesis.py

@@ -16,11 +16,20 @@ _USER = "postgres"
 
 
 class PrivatePostgres:
-    """One instance on a socket in its own folder. Its databases order text by a language unless told otherwise."""
+    """One instance on a socket in its own folder. Its databases order text by a language unless told otherwise.
 
-    def __init__(self) -> None:
+    Durability is the machine's matter for most tests; without it, databases are made in a tenth of the time. Who tests
+    what survives asks for `is_durable`. `settings` are more lines of its configuration, `place` is where its folder is.
+    """
+
+    def __init__(self, *settings: str, is_durable: bool = False, place: Path | None = None) -> None:
         self._binaries = _find_binaries()
-        self._folder = Path(tempfile.mkdtemp(prefix="lsr-pg-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="lsr-pg-", dir=place))
+        self._settings = (
+            *("listen_addresses=''", f"unix_socket_directories={self._folder}", "max_connections=200"),
+            *(("fsync=on", "synchronous_commit=on") if is_durable else ("fsync=off",)),
+            *settings,
+        )
         # PostgreSQL refuses to run as root.
         self._owner = _USER if os.geteuid() == 0 else None
         if self._owner:
@@ -37,10 +46,7 @@ class PrivatePostgres:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        # Durability is the machine's matter here; without it, databases are made in a tenth of the time.
-        options = (
-            f"-c listen_addresses='' -c unix_socket_directories={self._folder} -c fsync=off -c max_connections=200"
-        )
+        options = " ".join(f"-c {setting}" for setting in self._settings)
         log = str(self._folder / "log")
         self._run("pg_ctl", "start", "--wait", "--pgdata", str(self._data), "--log", log, "--options", options)
 
@@ -48,20 +54,43 @@ class PrivatePostgres:
         """Stop the server whose process id stands in the data folder."""
         self._run("pg_ctl", "stop", "--wait", "--pgdata", str(self._data), "--mode", mode)
 
+    def restart(self, mode: str = "fast") -> None:
+        """Stop the server and start it again; `immediate` leaves it to recover from its log, as after a crash."""
+        self.stop(mode)
+        self.start()
+
+    def is_running(self) -> bool:
+        """Tell whether the server runs."""
+        try:
+            self._run("pg_ctl", "status", "--pgdata", str(self._data))
+        except RuntimeError:
+            return False
+        return True
+
+    @property
+    def log(self) -> str:
+        """What the server logged."""
+        return (self._folder / "log").read_text()
+
     def create_database(self, template: str = "template0") -> str:
         """Make a database and name it."""
         self._databases += 1
         name = f"test_{self._databases}"
-        self._run("createdb", "--host", str(self._folder), "--username", _USER, "--template", template, name)
+        self.run_tool("createdb", "--template", template, name)
         return name
 
     def url(self, database: str) -> str:
         """Answer the URL of a database."""
         return f"postgresql:///{database}?host={self._folder}&user={_USER}"
 
+    def run_tool(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's own clients against the server. Raises RuntimeError with what it said."""
+        self._run(program, "--host", str(self._folder), "--username", _USER, *arguments)
+
     def remove(self) -> None:
-        """Stop the server and remove all it wrote."""
-        self.stop("immediate")
+        """Stop the server, if it runs, and remove all it wrote."""
+        if self.is_running():
+            self.stop("immediate")
         shutil.rmtree(self._folder)
 
     def _run(self, program: str, *arguments: str) -> None:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -28,13 +28,16 @@ def environment_of(**changes: str) -> dict[str, str]:
 
 
 class ServerProcess:
-    """A running server, killed at the end of its block. It says its address on its second line, once it listens."""
+    """A running server, killed at the end of its block. It says its address on its second line, once it listens.
 
-    def __init__(self, folder: Path, *flags: str, **environment: str) -> None:
+    `command` is what starts it, to which the flags are added.
+    """
+
+    def __init__(self, folder: Path, *flags: str, command: Sequence[str] = COMMAND, **environment: str) -> None:
         self.errors = folder / "stderr"
         with self.errors.open("w") as errors:
             self.process = subprocess.Popen(
-                [*COMMAND, "--port", "0", *flags],
+                [*command, "--port", "0", *flags],
                 cwd=folder,
                 env=environment_of(**environment),
                 stdout=subprocess.PIPE,
