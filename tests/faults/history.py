@@ -30,6 +30,7 @@ class Intent:
     text: str
     status: int | None = None
     is_unsent: bool = False
+    url: str = ""
     version: int = 0
     id: int = 0
     retry_after: str | None = None
@@ -65,9 +66,10 @@ class History:
         """What no client expects: a refusal of a registration that is right, with what it said."""
         return [i.answer for i in self.intents if i.status is not None and 400 <= i.status < 500]
 
-    def first_acknowledged_after(self, moment: float) -> float:
-        """Seconds from a moment of the monotonic clock to the next acknowledgement. Raises ValueError if none came."""
-        return min(i.answered_at for i in self.intents if i.is_acknowledged and i.answered_at >= moment) - moment
+    def seconds_to_acknowledgement(self, moment: float, url: str) -> float | None:
+        """How long after a moment of the monotonic clock a server acknowledged again; None when it did not yet."""
+        answered = (i.answered_at for i in self.intents if i.is_acknowledged and i.url == url)
+        return min((at - moment for at in answered if at >= moment), default=None)
 
 
 def record(*fields: str) -> str:
@@ -78,6 +80,7 @@ def record(*fields: str) -> str:
 
 async def send(http: httpx.AsyncClient, url: str, intent: Intent) -> None:
     """Send one registration and note the answer; a broken connection leaves it without one."""
+    intent.url = url
     try:
         response = await http.post(f"{url}/subjects/{intent.subject}/versions", json={"schema": intent.text})
         answer = response.json()
