@@ -51,13 +51,8 @@ class PrivatePostgres:
         self._run("pg_ctl", "start", "--wait", "--pgdata", str(self._data), "--log", log, "--options", options)
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop the server whose process id stands in the data folder."""
+        """Stop the server whose process id stands in the data folder; `immediate` leaves the next start to recover."""
         self._run("pg_ctl", "stop", "--wait", "--pgdata", str(self._data), "--mode", mode)
-
-    def restart(self, mode: str = "fast") -> None:
-        """Stop the server and start it again; `immediate` leaves it to recover from its log, as after a crash."""
-        self.stop(mode)
-        self.start()
 
     def is_running(self) -> bool:
         """Tell whether the server runs."""
