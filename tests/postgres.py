@@ -63,6 +63,11 @@ class PrivatePostgres:
         return True
 
     @property
+    def folder(self) -> Path:
+        """The folder of its socket."""
+        return self._folder
+
+    @property
     def log(self) -> str:
         """What the server logged."""
         return (self._folder / "log").read_text()
