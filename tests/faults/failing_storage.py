@@ -136,7 +136,7 @@ class PostgresProxy:
             while True:
                 kind = await client.readexactly(1)
                 message = await _message(client, kind)
-                # Query and Sync. A statement that is not known yet is prepared by a Flush: part of the call that follows.
+                # Query and Sync. A new statement is prepared by a Flush first: part of the call that follows.
                 if kind in b"QS" and self._trigger.pull():
                     if self._trigger.how is How.BEFORE:
                         return

@@ -66,10 +66,18 @@ class History:
         """What no client expects: a refusal of a registration that is right, with what it said."""
         return [i.answer for i in self.intents if i.status is not None and 400 <= i.status < 500]
 
-    def seconds_to_acknowledgement(self, moment: float, url: str) -> float | None:
-        """How long after a moment of the monotonic clock a server acknowledged again; None when it did not yet."""
-        answered = (i.answered_at for i in self.intents if i.is_acknowledged and i.url == url)
-        return min((at - moment for at in answered if at >= moment), default=None)
+    async def recovery(self, url: str, moment: float, patience: float = 10.0) -> float:
+        """Wait until a server acknowledges again; return how long after a moment of the monotonic clock it did.
+
+        Infinite when it does not within `patience` seconds.
+        """
+        while time.monotonic() < moment + patience:
+            answered = (i.answered_at for i in self.intents if i.is_acknowledged and i.url == url)
+            seconds = min((at - moment for at in answered if at >= moment), default=None)
+            if seconds is not None:
+                return seconds
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return float("inf")
 
 
 def record(*fields: str) -> str:

@@ -48,7 +48,7 @@ async def test_postgresql_goes_and_comes_back(durable_postgres: PrivatePostgres,
                 returns_at = time.monotonic()
                 await asyncio.to_thread(durable_postgres.start)
                 back_at = time.monotonic()
-                recoveries = [await recovery(history, url, back_at) for url in servers.urls]
+                recoveries = [await history.recovery(url, back_at) for url in servers.urls]
                 await asyncio.sleep(WARM_SECONDS)
         finally:
             if not durable_postgres.is_running():
@@ -81,13 +81,3 @@ async def test_postgresql_goes_and_comes_back(durable_postgres: PrivatePostgres,
             assert {look.status for look in gone["others"]} == {503}
             assert all("degraded" in look.text for look in gone["ready"])
         assert [watch.looks[-1].text for watch in ready] == ['{"status":"ready"}'] * 2
-
-
-async def recovery(history: History, url: str, back_at: float) -> float:
-    """Return the seconds from the database's return until a server acknowledged a registration again."""
-    while time.monotonic() < back_at + 2 * RECOVERY_SECONDS:
-        seconds = history.seconds_to_acknowledgement(back_at, url)
-        if seconds is not None:
-            return seconds
-        await asyncio.sleep(0.02)
-    return float("inf")
