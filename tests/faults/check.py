@@ -17,6 +17,7 @@ from llm_schema_registry.model import Event, EventType, Version
 from llm_schema_registry.store.base import VersionFilter, Visibility
 from llm_schema_registry.store.sql import SqlStore
 
+FENCED = "COPY_RESTORED"
 _READERS = 8
 
 
@@ -43,11 +44,11 @@ class Count:
         )
 
 
-async def check(history: History, database_url: str, urls: Sequence[str] = (), *, may_skip_ids: bool = False) -> Count:
+async def check(history: History, database_url: str, urls: Sequence[str] = (), *, is_restored: bool = False) -> Count:
     """Hold the database, and what each server answers, against a history of registrations.
 
-    Nothing else may have written to the database, and nothing may be under way. `may_skip_ids` when the database was
-    restored: ids need only rise.
+    Nothing else may have written to the database, and nothing may be under way. `is_restored` when the database is a
+    copy that was fenced: ids and the log's positions need only rise, and the log tells of the fence.
     """
     store = SqlStore.open(database_url)
     try:
@@ -57,14 +58,19 @@ async def check(history: History, database_url: str, urls: Sequence[str] = (), *
         max_ids = {context: await store.reader.find_max_schema_id(context) for context in contexts}
     finally:
         await store.close()
+    positions = [position for position, _ in events]
+    if is_restored:
+        events = [(position, event) for position, event in events if event.type.value != FENCED]
     count = Count(sent=len(history.intents), versions=len(versions), events=len(events))
     faults = count.faults
     faults += _faults_of_versions(versions, {intent.text for intent in history.intents})
+    if positions != (sorted(set(positions)) if is_restored else list(range(1, len(positions) + 1))):
+        faults.append("positions of events have gaps")
     faults += _faults_of_events(versions, events)
     for context, max_id in max_ids.items():
         ids = {version.schema.id for version in versions if version.subject.context == context}
         count.contents += len(ids)
-        if max_id != max(ids) or not (may_skip_ids or ids == set(range(1, max_id + 1))):
+        if max_id != max(ids) or not (is_restored or ids == set(range(1, max_id + 1))):
             faults.append(
                 f"ids have gaps or contents that no version uses: {len(ids)} are used, the largest is {max_id}"
             )
@@ -104,8 +110,6 @@ def _faults_of_versions(versions: Iterable[Version], texts: set[str]) -> list[st
 def _faults_of_events(versions: Sequence[Version], events: Sequence[tuple[int, Event]]) -> list[str]:
     """Each version has one event; in the order of commits new ids and the versions of a subject rise."""
     faults = []
-    if [position for position, _ in events] != list(range(1, len(events) + 1)):
-        faults.append("positions of events have gaps")
     if strange := [event for _, event in events if event.type is not EventType.VERSION_REGISTERED]:
         faults.append(f"events that no client caused: {strange[:3]}")
     told = Counter((str(event.subject), event.version, event.schema_id) for _, event in events)

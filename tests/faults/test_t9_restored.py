@@ -51,7 +51,7 @@ async def test_an_older_dump(durable_postgres: PrivatePostgres, tmp_path: Path, 
         # What was acknowledged before the dump began is in it; of the rest each may be, as a whole.
         unsure = [replace(intent, status=None) for intent in history.intents if intent not in known]
         url = durable_postgres.url(restored)
-        count = await check(History([*known, *unsure, *added]), url, servers.urls, may_skip_ids=True)
+        count = await check(History([*known, *unsure, *added]), url, servers.urls, is_restored=True)
         servers.stop()
     told = {context or "default": [i.id for i in added if is_in(context, i)] for context in CONTEXTS}
     tell(
