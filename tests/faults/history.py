@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from polling import until
+
 CLIENT_SECONDS = 40
 """How long a client waits for an answer: longer than a server lets any request take."""
 _PAUSE_SECONDS = 0.05
@@ -65,6 +67,15 @@ class History:
     def refusals(self) -> list[str]:
         """What no client expects: a refusal of a registration that is right, with what it said."""
         return [i.answer for i in self.intents if i.status is not None and 400 <= i.status < 500]
+
+    async def grow(self, acknowledged: int, seconds: float) -> None:
+        """Wait so long, and until so many more were acknowledged. Raises TimeoutError after another minute."""
+        goal = len(self.acknowledged) + acknowledged
+        await asyncio.sleep(seconds)
+        await until(lambda count: count >= goal, self._count, 60)
+
+    async def _count(self) -> int:
+        return len(self.acknowledged)
 
     async def recovery(self, url: str, moment: float, patience: float = 10.0) -> float:
         """Wait until a server acknowledges again; return how long after a moment of the monotonic clock it did.

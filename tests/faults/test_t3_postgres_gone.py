@@ -23,8 +23,8 @@ from faults.servers import Servers
 from faults.watch import Watch
 from postgres import PrivatePostgres
 
-WARM_SECONDS = scaled(1.0, 10.0)
-STOPPED_SECONDS = scaled(3.0, 30.0)
+WARM_SECONDS = scaled(0.7, 10.0)
+STOPPED_SECONDS = scaled(2.5, 30.0)
 RECOVERY_SECONDS = 5.0
 
 
@@ -42,7 +42,7 @@ async def test_postgresql_goes_and_comes_back(durable_postgres: PrivatePostgres,
                 others = [await stack.enter_async_context(Watch(u, "/subjects")) for u in servers.urls]
                 ready = [await stack.enter_async_context(Watch(u, "/health/ready", 0.1)) for u in servers.urls]
                 await stack.enter_async_context(Clients(lambda: servers.urls, history))
-                await asyncio.sleep(WARM_SECONDS)
+                await history.grow(10, WARM_SECONDS)
                 await asyncio.to_thread(durable_postgres.stop, "immediate" if way == "restarted" else "fast")
                 gone_at = time.monotonic()
                 await asyncio.sleep(0 if way == "restarted" else STOPPED_SECONDS)
@@ -50,7 +50,7 @@ async def test_postgresql_goes_and_comes_back(durable_postgres: PrivatePostgres,
                 await asyncio.to_thread(durable_postgres.start)
                 back_at = time.monotonic()
                 recoveries = [await history.recovery(url, back_at) for url in servers.urls]
-                await asyncio.sleep(WARM_SECONDS)
+                await history.grow(10, WARM_SECONDS)
         finally:
             if not durable_postgres.is_running():
                 durable_postgres.start()

@@ -33,10 +33,10 @@ async def test_an_older_dump(durable_postgres: PrivatePostgres, tmp_path: Path, 
     with Servers(tmp_path, "--database-url", durable_postgres.url(database)) as servers:
         history.intents += [await register(servers.urls[0], context, "before") for context in CONTEXTS]
         async with Clients(lambda: servers.urls, history):
-            await asyncio.sleep(SECONDS)
+            await history.grow(10, SECONDS)
             known = history.acknowledged
             await asyncio.to_thread(durable_postgres.run_tool, "pg_dump", "-Fc", "-f", str(dump), database)
-            await asyncio.sleep(SECONDS)
+            await history.grow(10, SECONDS)
         history.intents += [await register(servers.urls[1], context, "since") for context in CONTEXTS]
         servers.stop()
     largest = {context: max(i.id for i in history.acknowledged if is_in(context, i)) for context in CONTEXTS}
