@@ -94,13 +94,15 @@ def failing_connect(trigger: Trigger) -> Callable[..., sqlite3.Connection]:
 class PostgresProxy:
     """A PostgreSQL behind a socket of its own in `folder`, until the block ends; each round trip is a call.
 
-    A call that fails ends its connection; the server behind sees its client gone.
+    A call that fails ends its connection; the server behind sees its client gone. With `is_lingering` a connection that
+    the server ends stays open to the client for as long as the block lasts: the time between a word and its deed.
     """
 
-    def __init__(self, folder: Path, target: Path, trigger: Trigger) -> None:
+    def __init__(self, folder: Path, target: Path, trigger: Trigger, *, is_lingering: bool = False) -> None:
         self._folder = folder
         self._target = target
         self._trigger = trigger
+        self._is_lingering = is_lingering
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -118,7 +120,7 @@ class PostgresProxy:
         is_cut = asyncio.Event()
         pumps = {
             asyncio.create_task(self._ask(client, to_database, is_cut)),
-            asyncio.create_task(_answer(database, to_client, is_cut)),
+            asyncio.create_task(self._answer(database, to_client, is_cut)),
         }
         self._tasks |= pumps
         # Either side may end the connection; a question that is cut off after it was done awaits its answer.
@@ -143,13 +145,14 @@ class PostgresProxy:
                     is_cut.set()
                 to_database.write(message)
 
+    async def _answer(self, database: StreamReader, to_client: StreamWriter, is_cut: asyncio.Event) -> None:
+        """Pass answers on until there is none, or one is to be lost."""
+        while (data := await database.read(65536)) and not is_cut.is_set():
+            to_client.write(data)
+        if self._is_lingering:
+            await asyncio.Event().wait()
+
 
 async def _message(reader: StreamReader, kind: bytes) -> bytes:
     size = await reader.readexactly(4)
     return kind + size + await reader.readexactly(struct.unpack("!I", size)[0] - 4)
-
-
-async def _answer(database: StreamReader, to_client: StreamWriter, is_cut: asyncio.Event) -> None:
-    """Pass answers on until there is none, or one is to be lost."""
-    while (data := await database.read(65536)) and not is_cut.is_set():
-        to_client.write(data)
