@@ -10,10 +10,11 @@ LOCK := --universal --generate-hashes --no-annotate --no-header --no-strip-extra
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test serve gen lint fix test test-fast faults schemathesis nightly mutation bench bench-full lock
+.PHONY: help setup setup-test serve gen lint fix test test-fast faults schemathesis nightly mutation bench bench-full \
+	backup-s3 lock
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.server ## Install the server and what it needs into .venv
 
@@ -35,6 +36,13 @@ faults: setup-test ## Kill, freeze, fill and fail everything, in full: hours; T=
 
 schemathesis: $(VENV)/.test ## Hold every answer against openapi.yaml: 200 generated requests an operation
 	SCHEMATHESIS=long $(BIN)/pytest -q -s tests/e2e/test_schemathesis.py
+
+# A test server, built by Go's own client from its module proxy; nothing of it is installed.
+GO ?= $(or $(shell command -v go),/usr/local/go/bin/go)
+backup-s3: $(VENV)/.test ## Back up to a real S3 server, versitygw, and print what was sent, found and restored
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+		GOBIN=$$folder $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0 && \
+		VERSITYGW=$$folder/versitygw $(BIN)/pytest -q -s -m s3 tests/e2e/test_backup_s3.py
 
 bench: $(VENV)/.server ## Measure reads and registrations beside nginx, and checks by size
 	@command -v wrk >/dev/null && command -v nginx >/dev/null || $(call apt_install,wrk nginx-light)

@@ -37,7 +37,7 @@ class PrivatePostgres:
             os.chown(self._folder, owner.pw_uid, owner.pw_gid)
         self._data = self._folder / "data"
         self._databases = 0
-        self._run(
+        self.run(
             "initdb",
             *("--pgdata", str(self._data), "--username", _USER, "--auth", "trust", "--no-sync"),
             *("--encoding", "UTF8", "--locale", "C.UTF-8", "--locale-provider", "icu", "--icu-locale", "en-US"),
@@ -48,44 +48,76 @@ class PrivatePostgres:
         """Start the server and wait until it answers."""
         options = " ".join(f"-c {setting}" for setting in self._settings)
         log = str(self._folder / "log")
-        self._run("pg_ctl", "start", "--wait", "--pgdata", str(self._data), "--log", log, "--options", options)
+        self.run("pg_ctl", "start", "--wait", "--pgdata", str(self._data), "--log", log, "--options", options)
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server whose process id stands in the data folder; `immediate` leaves the next start to recover."""
-        self._run("pg_ctl", "stop", "--wait", "--pgdata", str(self._data), "--mode", mode)
+        self.run("pg_ctl", "stop", "--wait", "--pgdata", str(self._data), "--mode", mode)
 
     def is_running(self) -> bool:
         """Tell whether the server runs."""
         try:
-            self._run("pg_ctl", "status", "--pgdata", str(self._data))
+            self.run("pg_ctl", "status", "--pgdata", str(self._data))
         except RuntimeError:
             return False
         return True
-
-    @property
-    def folder(self) -> Path:
-        """The folder of its socket."""
-        return self._folder
 
     @property
     def log(self) -> str:
         """What the server logged."""
         return (self._folder / "log").read_text()
 
+    @property
+    def sockets(self) -> Path:
+        """The folder of its socket."""
+        return self._folder
+
+    def program(self, name: str) -> str:
+        """Answer the path of one of PostgreSQL's programs."""
+        return str(self._binaries / name)
+
+    def folder(self, name: str) -> Path:
+        """Make a folder that the server may write."""
+        made = self._folder / name
+        made.mkdir()
+        self._give(made)
+        return made
+
+    def keep_data(self) -> Path:
+        """Copy the data of the stopped server and answer where."""
+        return shutil.copytree(self._data, self._folder / "kept")
+
+    def recover_data(self, kept: Path, **settings: str) -> None:
+        """Put earlier data in place of the stopped server's, recover them as the settings say, and start."""
+        shutil.rmtree(self._data)
+        kept.rename(self._data)
+        (self._data / "recovery.signal").touch()
+        with (self._data / "postgresql.auto.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        self._give(self._data)
+        self.start()
+
+    def _give(self, folder: Path) -> None:
+        if self._owner:
+            for path in (folder, *folder.rglob("*")):
+                shutil.chown(path, self._owner, self._owner)
+        folder.chmod(0o700)
+
     def create_database(self, template: str = "template0") -> str:
         """Make a database and name it."""
         self._databases += 1
         name = f"test_{self._databases}"
-        self.run_tool("createdb", "--template", template, name)
+        self.run("createdb", *self.connection, "--template", template, name)
         return name
+
+    @property
+    def connection(self) -> tuple[str, ...]:
+        """The options by which a program finds the server."""
+        return "--host", str(self._folder), "--username", _USER
 
     def url(self, database: str) -> str:
         """Answer the URL of a database."""
         return f"postgresql:///{database}?host={self._folder}&user={_USER}"
-
-    def run_tool(self, program: str, *arguments: str) -> None:
-        """Run one of PostgreSQL's own clients against the server. Raises RuntimeError with what it said."""
-        self._run(program, "--host", str(self._folder), "--username", _USER, *arguments)
 
     def remove(self) -> None:
         """Stop the server, if it runs, and remove all it wrote."""
@@ -93,7 +125,8 @@ class PrivatePostgres:
             self.stop("immediate")
         shutil.rmtree(self._folder)
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def run(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs as the server's owner. Raises RuntimeError."""
         command = [str(self._binaries / program), *arguments]
         # pg_ctl's server would keep a pipe open, so what it says goes to a file.
         with (self._folder / "said").open("a+") as said:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from sqlalchemy import Connection
 
 from llm_schema_registry.model import (
     DEFAULT_CONTEXT,
@@ -17,6 +20,9 @@ from llm_schema_registry.model import (
     VersionKey,
 )
 from llm_schema_registry.store.base import Store, Visibility, Writer
+from llm_schema_registry.store.sql import _MIGRATION, SqlStore
+
+T = TypeVar("T")
 
 NOW = 1_760_000_000_000
 
@@ -78,3 +84,10 @@ async def numbers(store: Store, subject: Subject, visibility: Visibility = Visib
 
 def event(subject: Subject, version: int | None = None, schema_id: int | None = None, actor: str = "someone") -> Event:
     return Event(EventType.VERSION_REGISTERED, subject, actor, "request-1", NOW, version, schema_id)
+
+
+async def in_migration(store: SqlStore, work: Callable[[Connection], T]) -> T:
+    """Do something to the tables by SQLAlchemy, where migrations do; it is committed."""
+    done: list[T] = []
+    await store._database.migrate(lambda connection: done.append(work(connection)), _MIGRATION)
+    return done[0]

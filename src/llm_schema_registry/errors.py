@@ -11,8 +11,8 @@
     │                             InvalidMode 42204, OperationNotPermitted 42205, ReferenceExists 42206,
     │                             IdDoesNotMatch 42207, InvalidSubject 42208, SchemaTooLarge 42209,
     │                             InvalidRuleSet 42210, ContextNotEmpty 42211, TooComplex 42212
-    ├── BadRequest 400, EmptyBody 422, TooDeep 422, MethodNotAllowed 405, NotAcceptable 406, BodyTimedOut 408,
-    │   TooLarge 413, UnsupportedMediaType 415, TooManyJobs 42901
+    ├── BadRequest 400, EmptyBody 422, TooDeep 422, IdsExhausted 422, MethodNotAllowed 405, NotAcceptable 406,
+    │   BodyTimedOut 408, TooLarge 413, UnsupportedMediaType 415, TooManyJobs 42901
     └── StoreFailed 50001, TimedOut 50002, CheckFailed 50003, NotReady 503
 
 Codes are Confluent's (rest-api section 2). Refuses to know HTTP: a transport translates once.
@@ -21,6 +21,8 @@ Codes are Confluent's (rest-api section 2). Refuses to know HTTP: a transport tr
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
+
+from llm_schema_registry.model import MAX_ID
 
 if TYPE_CHECKING:
     from llm_schema_registry.model import Report
@@ -221,6 +223,15 @@ class BadRequest(RegistryError):
 
 class EmptyBody(RegistryError):
     code = 422
+
+
+class IdsExhausted(RegistryError):
+    """A context has given out its last id."""
+
+    code = 422
+
+    def __init__(self, context: str) -> None:
+        super().__init__(f"Context {context} has no id left: clients read at most {MAX_ID}; use another context")
 
 
 class TooDeep(RegistryError):

@@ -15,6 +15,8 @@ import msgspec
 DEFAULT_CONTEXT = "."
 GLOBAL_CONTEXT = ".__GLOBAL"
 LATEST = -1
+MAX_ID = 2**31 - 1
+"""The largest id that every client can read."""
 
 Version32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
@@ -345,6 +347,7 @@ class EventType(StrEnum):
     MODE_CHANGED = "MODE_CHANGED"
     MODE_DELETED = "MODE_DELETED"
     CONTEXT_DELETED = "CONTEXT_DELETED"
+    COPY_RESTORED = "COPY_RESTORED"
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -110,7 +110,7 @@ async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterat
     store = _open_store(settings)
     engines = Engines(build_formats(AvroRules(settings.avro_rules)))
     try:
-        await _migrate(store, settings)
+        await _migrate(store, settings, log)
         call = Call(
             store=store,
             engines=engines,
@@ -149,7 +149,7 @@ async def _supervise(settings: Settings, log: FilteringBoundLogger) -> None:
                 f"database_url {settings.database_url} is in the memory of one process, and {settings.workers} workers "
                 "were asked for; use sqlite:///path/to/file or postgresql://user@host/database, or --workers 1"
             )
-        await _migrate(store, settings)
+        await _migrate(store, settings, log)
     finally:
         await store.close()
     with tempfile.TemporaryDirectory(prefix="schema-registry-metrics-") as folder:
@@ -210,11 +210,13 @@ def _on_signals(stop: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
-async def _migrate(store: Store, settings: Settings) -> None:
+async def _migrate(store: Store, settings: Settings, log: FilteringBoundLogger) -> None:
     try:
-        await store.migrate()
+        warning = await store.migrate()
     except RegistryError as error:
         raise StartRefused(f"{without_password(settings.database_url)} cannot be used. {error}") from error
+    if warning:
+        log.warning("older copy of the database", reason=warning)
 
 
 def _open_store(settings: Settings) -> Store:

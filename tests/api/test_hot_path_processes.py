@@ -178,13 +178,10 @@ async def test_without_its_store_it_answers_what_it_keeps_and_drops_it_afterward
         await soon(here, "/schemas/ids/1", is_gone)
 
 
-@pytest.mark.parametrize(
-    ("kind", "is_unsettling"),
-    [
-        (kind, kind.value in {"VERSION_DELETED", "CONTEXT_DELETED", "CONFIG_CHANGED", "CONFIG_DELETED"})
-        for kind in EventType
-    ],
-)
+UNSETTLING = {"VERSION_DELETED", "CONTEXT_DELETED", "CONFIG_CHANGED", "CONFIG_DELETED", "COPY_RESTORED"}
+
+
+@pytest.mark.parametrize(("kind", "is_unsettling"), [(kind, kind.value in UNSETTLING) for kind in EventType])
 async def test_which_events_unsettle(store: SqlStore, kind: EventType, is_unsettling: bool) -> None:
     call = call_on(store)
     assert await changes.look_for_rebinding(call, 0) == (False, 0)

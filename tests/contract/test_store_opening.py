@@ -7,9 +7,8 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import pytest_asyncio
@@ -23,12 +22,10 @@ from sqlalchemy import Connection, text
 from llm_schema_registry import errors
 from llm_schema_registry.store import migrations, tables
 from llm_schema_registry.store.base import VersionFilter, VersionTaken
-from llm_schema_registry.store.sql import _MIGRATION, SqlStore
+from llm_schema_registry.store.sql import SqlStore
 from llm_schema_registry.store.sqlite import SqliteConnection
 from postgres import PrivatePostgres
-from store_rows import named, numbers, register, write
-
-T = TypeVar("T")
+from store_rows import in_migration, named, numbers, register, write
 
 START = """
 import asyncio, sys
@@ -137,13 +134,6 @@ async def test_a_relative_path_with_odd_letters_is_a_file(tmp_path: Path, monkey
     await store.migrate()
     await store.close()
     assert (tmp_path / "new" / "a ?b#%41é.db").is_file()
-
-
-async def in_migration(store: SqlStore, work: Callable[[Connection], T]) -> T:
-    """Do something to the tables where migrations do."""
-    done: list[T] = []
-    await store._database.migrate(lambda connection: done.append(work(connection)), _MIGRATION)
-    return done[0]
 
 
 async def test_a_file_is_written_for_durability(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest_asyncio
 from llm_schema_registry import errors
 from llm_schema_registry.model import Config, Subject
 from llm_schema_registry.store.base import Visibility
+from llm_schema_registry.store.fence import PositionFile
 from llm_schema_registry.store.pool import Connection
 from llm_schema_registry.store.sql import SqlStore
 from store_rows import delete, event, guid_of, named, numbers, register, soft_delete, write
@@ -250,6 +251,8 @@ async def test_a_failure_of_any_statement_leaves_nothing(store: SqlStore) -> Non
 
 
 async def test_a_cancellation_at_any_statement_is_all_or_nothing(store: SqlStore) -> None:
+    # Whoever is cancelled leaves a connection behind that is replaced; what the fence asks of a new one is not counted.
+    store._is_checked = False
     committed: list[int] = []
     number, is_cancelled = 0, True
     while is_cancelled:
@@ -261,9 +264,10 @@ async def test_a_cancellation_at_any_statement_is_all_or_nothing(store: SqlStore
         if len(await numbers(store, named("s"), Visibility.ALL)) > len(committed):
             committed.append(number)
         await check_order(store)
-    # What is asked after the end of the block can no longer be stopped: two statements for the event, and the commit.
-    # What SQLite does on the event loop leaves no moment for a cancellation to arrive before that.
-    assert committed[-4:] == [number - 3, number - 2, number - 1, number]
+    # What is asked after the end of the block can no longer be stopped: two statements for the event, one for the
+    # position of a file, and the commit. What SQLite does on the event loop leaves no moment for a cancellation before.
+    unstoppable = 4 if isinstance(store._fence, PositionFile) else 3
+    assert committed[-unstoppable - 1 :] == list(range(number - unstoppable, number + 1))
     assert has_free_connections(store)
 
 

@@ -102,7 +102,7 @@ async def test_the_disk_of_postgresql(disk: SmallDisk, tmp_path: Path) -> None:
     try:
         database = postgres.create_database()
         await run(disk, postgres.url(database), tmp_path, postgres)
-        postgres.run_tool("pg_amcheck", "--install-missing", "--heapallindexed", database)
+        postgres.run("pg_amcheck", *postgres.connection, "--install-missing", "--heapallindexed", database)
     finally:
         postgres.remove()
 

@@ -114,7 +114,7 @@ async def bench(
             database = postgres.create_database()
             direct = postgres.url(database)
             url = f"postgresql:///{database}?host={tmp_path}&user=postgres"
-            await stack.enter_async_context(PostgresProxy(tmp_path, postgres.folder, trigger))
+            await stack.enter_async_context(PostgresProxy(tmp_path, postgres.sockets, trigger))
         onlooker = SqlStore.open(direct)
         await onlooker.migrate()
         yield Bench(request.param, url, trigger, onlooker)

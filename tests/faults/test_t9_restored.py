@@ -28,14 +28,16 @@ CONTEXTS = ("", ":.other:")
 @pytest.mark.parametrize("way", scaled(WAYS[:1], WAYS))
 async def test_an_older_dump(durable_postgres: PrivatePostgres, tmp_path: Path, way: str) -> None:
     database = durable_postgres.create_database()
-    dump = durable_postgres.folder / f"{database}.dump"
+    dump = durable_postgres.folder(f"of-{database}") / "dump"
     history = History()
     with Servers(tmp_path, "--database-url", durable_postgres.url(database)) as servers:
         history.intents += [await register(servers.urls[0], context, "before") for context in CONTEXTS]
         async with Clients(lambda: servers.urls, history):
             await history.grow(10, SECONDS)
             known = history.acknowledged
-            await asyncio.to_thread(durable_postgres.run_tool, "pg_dump", "-Fc", "-f", str(dump), database)
+            await asyncio.to_thread(
+                durable_postgres.run, "pg_dump", *durable_postgres.connection, "-Fc", "-f", str(dump), database
+            )
             await history.grow(10, SECONDS)
         history.intents += [await register(servers.urls[1], context, "since") for context in CONTEXTS]
         servers.stop()
@@ -72,15 +74,15 @@ def is_in(context: str, intent: Intent) -> bool:
 def restore(postgres: PrivatePostgres, database: str, dump: Path, way: str) -> str:
     """Bring a dump back; return the database in which it then is."""
     if way == "over the database":
-        postgres.run_tool("pg_restore", "--clean", "--if-exists", "--dbname", database, str(dump))
+        postgres.run("pg_restore", *postgres.connection, "--clean", "--if-exists", "--dbname", database, str(dump))
         return database
     if way == "into the database made anew":
-        postgres.run_tool("dropdb", database)
-        postgres.run_tool("createdb", "--template", "template0", database)
+        postgres.run("dropdb", *postgres.connection, database)
+        postgres.run("createdb", *postgres.connection, "--template", "template0", database)
         target = database
     else:
         target = postgres.create_database()
-    postgres.run_tool("pg_restore", "--dbname", target, str(dump))
+    postgres.run("pg_restore", *postgres.connection, "--dbname", target, str(dump))
     return target
 
 

@@ -14,6 +14,8 @@ _UNSETTLING = frozenset(
     {
         EventType.VERSION_DELETED,
         EventType.CONTEXT_DELETED,
+        # What was registered last may be lost.
+        EventType.COPY_RESTORED,
         # An alias may lead a subject that is asked about into another context.
         EventType.CONFIG_CHANGED,
         EventType.CONFIG_DELETED,

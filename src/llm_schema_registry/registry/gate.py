@@ -49,20 +49,19 @@ async def gate(
     latest: Version | None,
     *,
     is_thorough: bool = False,
-    before: int | None = None,
 ) -> Report:
     """Compare a candidate with the versions that its subject's level names (compatibility-rules 1.1, 1.6).
 
     Newest first; the first version that fails is the last one compared. A thorough report also warns of versions
-    before those, for which the level does not ask. With `before` the subject is taken as it was before that version,
-    and `latest` is the newest one then. Raises TooComplex with the report until then.
+    before those, for which the level does not ask. The subject is taken as it was when `latest` was its latest
+    version. Raises TooComplex with the report until then.
     """
     level = config.compatibility_level
     gauge = Gauge(call, reader, candidate, judge_of(call, config, is_thorough=is_thorough))
     report = Report(is_compatible=True, level=gauge.judge.level, policy=gauge.judge.policy)
     metadata = candidate.content(config, latest).metadata
     is_transitive = level in compatibility.TRANSITIVE
-    earlier = _newest_first(reader, subject, config, metadata, before)
+    earlier = _newest_first(reader, subject, config, metadata, latest)
     if latest is not None and level is not CompatibilityLevel.NONE:
         newest = None
         async for version in earlier:
@@ -78,7 +77,7 @@ async def gate(
                 warnings = [await gauge.warn(version) for version in remembered]
                 report = with_more(report, list(newest_of_each(warnings)))
     if report.policy is CompatibilityPolicy.LOGICAL:
-        all_of_them = _newest_first(reader, subject, config, metadata, before)
+        all_of_them = _newest_first(reader, subject, config, metadata, latest)
         named = all_of_them if is_transitive else _first(all_of_them, 1)
         report = await gauge.add_logical([version async for version in named], report)
     return conclude(report, candidate, config, latest)
@@ -219,17 +218,15 @@ def is_in_group(version: Version, metadata: Metadata | None, config: Config) -> 
 
 
 async def _newest_first(
-    reader: Reader, subject: Subject, config: Config, metadata: Metadata | None, before: int | None
+    reader: Reader, subject: Subject, config: Config, metadata: Metadata | None, latest: Version | None
 ) -> AsyncIterator[Version]:
-    """The versions of a candidate's compatibility group, loaded a bounded number at a time, the first one alone."""
-    offset = 0
-    while versions := await reader.list_versions(
-        subject, Visibility.ACTIVE, Page(offset, _BATCH if offset or config.compatibility_group else 1), before
-    ):
-        offset += len(versions)
+    """The versions of a candidate's compatibility group from the latest on, loaded a bounded number at a time."""
+    versions = [] if latest is None else [latest]
+    while versions:
         for version in versions:
             if is_in_group(version, metadata, config):
                 yield version
+        versions = await reader.list_versions(subject, Visibility.ACTIVE, Page(limit=_BATCH), versions[-1].version)
 
 
 async def _first(versions: AsyncIterator[Version], count: int) -> AsyncIterator[Version]:

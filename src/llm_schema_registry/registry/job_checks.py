@@ -30,9 +30,7 @@ async def check_version(call: Call, request: JobRequest, version: Version) -> Re
     config = _config(call, request, await load_scopes(reader, version.subject))
     earlier = await reader.list_versions(version.subject, page=Page(limit=1), before=version.version)
     candidate = taken_for_candidate(version, await parse_stored(call, reader, version))
-    return await gate(
-        call, reader, version.subject, candidate, config, earlier[0] if earlier else None, before=version.version
-    )
+    return await gate(call, reader, version.subject, candidate, config, earlier[0] if earlier else None)
 
 
 async def check_candidate(call: Call, request: JobRequest, given: JobCandidate) -> Report:

@@ -185,7 +185,8 @@ class Reader(Protocol):
         """The contexts that were ever written to and not removed, by name. The default one is always among them."""
 
     async def list_events(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
-        """The log in commit order, behind position `after`, each with its position. Positions rise without gaps."""
+        """The log in commit order, behind position `after`, each with its position. Positions rise, without gaps
+        except before COPY_RESTORED."""
 
     async def find_log_position(self) -> int:
         """The position of the log's last event; 0 when there is none."""
@@ -339,8 +340,12 @@ class Store(Protocol):
     def is_private(self) -> bool:
         """Whether no other process can open this database."""
 
-    async def migrate(self) -> None:
-        """Bring the tables up to date, under a lock, so that several processes may start at once. Idempotent."""
+    async def migrate(self) -> str:
+        """Bring the tables up to date, under a lock, so that several processes may start at once. Idempotent.
+
+        A database that is an older copy of what was acknowledged goes on behind every id that may have been given out;
+        the answer is then what to warn of, else "". Raises StoreFailed when too few ids would be left.
+        """
 
     async def ping(self) -> None:
         """Ask the store for a trivial answer. Raises StoreFailed."""

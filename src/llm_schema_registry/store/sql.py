@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import select
 from sqlalchemy.sql import Executable
@@ -21,6 +22,7 @@ from llm_schema_registry.model import Subject
 from llm_schema_registry.store import migrations
 from llm_schema_registry.store.base import Reader, Writer
 from llm_schema_registry.store.engine import Database, is_lost, is_postgresql, open_database, translated
+from llm_schema_registry.store.fence import Fence, open_fence
 from llm_schema_registry.store.pool import Connection, Lock, Pool
 from llm_schema_registry.store.reader import SqlReader
 from llm_schema_registry.store.rows import Parameters, Rows
@@ -32,8 +34,12 @@ _PING = select(1)
 class SqlStore:
     """A `base.Store` in a SQLite file, in memory, or in PostgreSQL."""
 
-    def __init__(self, database: Database, replica: Database | None = None) -> None:
+    def __init__(self, database: Database, fence: Fence, replica: Database | None = None) -> None:
         self._database = database
+        self._fence = fence
+        # What was checked, and by which connections.
+        self._is_checked = False
+        self._at_home: WeakSet[Connection] = WeakSet()
         self._replica = replica
         self._readers, self._writers = database.pools
         self._reader = SqlReader(self._read)
@@ -64,7 +70,7 @@ class SqlStore:
         )
         if replica_url and not (is_postgresql(url) and is_postgresql(replica_url)):
             raise ValueError("A replica is a PostgreSQL that follows another one; SQLite has none")
-        return cls(opened(url), opened(replica_url) if replica_url else None)
+        return cls(opened(url), open_fence(url), opened(replica_url) if replica_url else None)
 
     @property
     def reader(self) -> Reader:
@@ -91,15 +97,24 @@ class SqlStore:
         try:
             writer = SqlWriter(partial(_run, connection))
             yield writer
-            await _see_through(_end(connection, writer))
+            await _see_through(_end(connection, writer, self._fence))
         finally:
             with translated():
                 await _see_through(self._writers.release(connection))
 
-    async def migrate(self) -> None:
+    async def migrate(self) -> str:
         """Bring the tables up to date, see `base.Store.migrate`."""
         with translated():
             await self._database.migrate(migrations.upgrade, _MIGRATION)
+            self._is_checked = False
+            connection = await self._begin([_MIGRATION])
+            try:
+                warning = await self._fence.check(partial(_run, connection))
+                await connection.commit()
+            finally:
+                await _see_through(self._writers.release(connection))
+        self._is_checked = True
+        return warning
 
     async def ping(self) -> None:
         """Ask for a trivial answer. Raises StoreFailed."""
@@ -110,6 +125,7 @@ class SqlStore:
         await self._database.close()
         if self._replica is not None:
             await self._replica.close()
+        self._fence.close()
 
     async def _read(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
         with translated():
@@ -138,11 +154,23 @@ class SqlStore:
     async def _begin_once(self, locks: list[Lock]) -> Connection:
         connection = await self._writers.acquire()
         try:
+            await self._fence_off(connection)
             await connection.begin(locks)
         except BaseException:
             await _see_through(self._writers.release(connection))
             raise
         return connection
+
+    async def _fence_off(self, connection: Connection) -> None:
+        """Check the database behind a new connection: it may be a replica that was promoted since the start."""
+        if not self._is_checked or connection in self._at_home:
+            return
+        run = partial(_run, connection)
+        if not await self._fence.is_home(run):
+            await connection.begin([_MIGRATION])
+            await self._fence.check(run)
+            await connection.commit()
+        self._at_home.add(connection)
 
 
 async def _read_once(pool: Pool, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
@@ -179,10 +207,12 @@ async def _run(connection: Connection, statement: Executable, parameters: Parame
         return await connection.run(statement, parameters)
 
 
-async def _end(connection: Connection, writer: SqlWriter) -> None:
+async def _end(connection: Connection, writer: SqlWriter, fence: Fence) -> None:
     await writer.write_events()
+    standing = await fence.measure(partial(_run, connection)) if writer.has_told_events else None
     with translated():
         await connection.commit()
+    fence.keep(standing)
 
 
 async def _see_through(work: Coroutine[Any, Any, None]) -> None:

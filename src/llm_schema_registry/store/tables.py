@@ -101,10 +101,12 @@ versions = Table(
     Column("registered_by", Text, nullable=False),
     ForeignKeyConstraint(["context", "subject"], ["subjects.context", "subjects.name"], ondelete="RESTRICT"),
     ForeignKeyConstraint(["context", "schema_id"], ["schemas.context", "schemas.id"], ondelete="RESTRICT"),
-    Index("ix_versions_schema_id", "context", "schema_id"),
+    # The order in which uses are told is in it, so that the first one is found at once.
+    Index("ix_versions_uses", "context", "schema_id", "subject", "version"),
 )
 
-# One row per counter that outlives its rows: `events`, the position of the newest line of the log.
+# One row per counter that outlives its rows: `events`, the position of the newest line of the log; `first_id`, behind
+# which a new context begins to count, since a context of that name may be among what `store.fence` guards against.
 counters = Table(
     "counters",
     metadata,
@@ -125,6 +127,14 @@ events = Table(
     Column("request_id", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("details", Text, nullable=False),
+)
+
+# Where the database was when it was last opened, by kind of database; see `store.fence`. No part of a backup.
+homes = Table(
+    "homes",
+    metadata,
+    Column("kind", NAME, primary_key=True),
+    Column("identity", Text, nullable=False),
 )
 
 # Bulk checks. A running job is held by one worker until its lease ends; see `base.Writer.claim_job`.

@@ -12,12 +12,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert  # SQLite compiles it to the same words
 from sqlalchemy.sql import Executable
 
-from llm_schema_registry.errors import InvalidSubject
-from llm_schema_registry.model import Config, Event, Metadata, Mode, Schema, SchemaContent, State, Subject
+from llm_schema_registry.errors import IdsExhausted, InvalidSubject
+from llm_schema_registry.model import MAX_ID, Config, Event, Metadata, Mode, Schema, SchemaContent, State, Subject
 from llm_schema_registry.names import parse_subject
 from llm_schema_registry.store.base import IdTaken, VersionTaken
 from llm_schema_registry.store.jobs import SqlJobWriter
@@ -50,8 +50,10 @@ _HAS_VERSIONS = (
 )
 _HAS_USERS = select(1).where(versions.c.context == schemas.c.context, versions.c.schema_id == schemas.c.id).exists()
 
+_FIRST_ID = select(counters.c.last).where(counters.c.name == "first_id").scalar_subquery()
 _HOLD_CONTEXT = (
     upsert(contexts)
+    .values(name=bindparam("name"), last_id=func.coalesce(_FIRST_ID, 0), is_live=bindparam("is_live"))
     .on_conflict_do_update(index_elements=["name"], set_={"is_live": True})
     .returning(contexts.c.last_id)
 )
@@ -113,6 +115,7 @@ class SqlWriter(SqlReader, SqlJobWriter):
         super().__init__(run)
         self._last_ids: dict[str, int] = {}
         self._pending_events: list[Parameters] = []
+        self.has_told_events = False
 
     async def next_version(self, subject: Subject) -> int:
         rows = await self._ask(_NEWEST_NUMBER, of_context=subject.context, of_subject=subject.name)
@@ -125,6 +128,8 @@ class SqlWriter(SqlReader, SqlJobWriter):
             if known:
                 return known[0]
             schema_id = last_id + 1
+            if schema_id > MAX_ID:
+                raise IdsExhausted(context)
         else:
             holder = await self.find_schema(context, schema_id)
             if holder is not None:
@@ -225,6 +230,7 @@ class SqlWriter(SqlReader, SqlJobWriter):
         """Write the events that wait. Whoever ends the transaction calls this last, for the order of locks."""
         if self._pending_events:
             pending, self._pending_events = self._pending_events, []
+            self.has_told_events = True
             [[last]] = await self._run(_COUNT_EVENTS, {"more": len(pending)})
             first = last - len(pending) + 1
             rows = [{"position": first + index, **row} for index, row in enumerate(pending)]
@@ -242,7 +248,7 @@ class SqlWriter(SqlReader, SqlJobWriter):
         """Lock a context's row until the end of the transaction; answer the largest id ever given in it."""
         if context not in self._last_ids:
             scope = _subject_row(Subject(context, ""))
-            [[last_id]] = await self._run(_HOLD_CONTEXT, {"name": scope["context"], "last_id": 0, "is_live": True})
+            [[last_id]] = await self._run(_HOLD_CONTEXT, {"name": scope["context"], "is_live": True})
             self._last_ids[context] = last_id
         return self._last_ids[context]
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 from sqlalchemy import Column, Connection, MetaData, Table, Text, inspect, select
 
 # The newest revision; revisions are numbered, so text order is their order.
-HEAD = "0002"
+HEAD = "0004"
 # Not Alembic's own default: another application may keep its tables in the same database.
 VERSION_TABLE = "schema_registry_revision"
 
 _revision = Table(VERSION_TABLE, MetaData(), Column("version_num", Text)).c.version_num
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring the tables to HEAD inside the connection's transaction. A newer release's tables are left alone."""
-    if find_revision(connection) >= HEAD:
+def upgrade(connection: Connection, revision: str = HEAD) -> None:
+    """Bring the tables to a revision inside the connection's transaction. Newer tables are left alone."""
+    if find_revision(connection) >= revision:
         return
     # Loaded on demand: a start on tables that are up to date need not pay for Alembic.
     from alembic import command  # noqa: PLC0415 - see above
@@ -27,7 +27,7 @@ def upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", "llm_schema_registry.store:migrations")
     config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
+    command.upgrade(config, revision)
 
 
 def find_revision(connection: Connection) -> str:
