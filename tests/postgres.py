@@ -10,7 +10,11 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 _USER = "postgres"
 
@@ -102,6 +106,19 @@ class PrivatePostgres:
             for path in (folder, *folder.rglob("*")):
                 shutil.chown(path, self._owner, self._owner)
         folder.chmod(0o700)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let no process of the server run during the block."""
+        postmaster = psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
 
     def create_database(self, template: str = "template0") -> str:
         """Make a database and name it."""

@@ -13,9 +13,11 @@
     │                             InvalidRuleSet 42210, ContextNotEmpty 42211, TooComplex 42212
     ├── BadRequest 400, EmptyBody 422, TooDeep 422, IdsExhausted 422, MethodNotAllowed 405, NotAcceptable 406,
     │   BodyTimedOut 408, TooLarge 413, UnsupportedMediaType 415, TooManyJobs 42901
-    └── StoreFailed 50001, TimedOut 50002, CheckFailed 50003, NotReady 503
+    ├── StoreFailed 50001 ── StoreUnavailable 50301
+    └── TimedOut 50002, CheckFailed 50003, Overloaded 50302, NotReady 503
 
-Codes are Confluent's (rest-api section 2). Refuses to know HTTP: a transport translates once.
+`retry_seconds` says when asking again may help: all that is 429 or 503 tells it, and TimedOut. Codes are Confluent's
+(rest-api section 2). Refuses to know HTTP: a transport translates once.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ class RegistryError(Exception):
     """Base of all refusals. `str(error)` is the message that a caller may see."""
 
     code: ClassVar[int]
+    retry_seconds: ClassVar[int | None] = None
 
     @property
     def http_status(self) -> int:
@@ -275,6 +278,7 @@ class UnsupportedMediaType(RegistryError):
 
 class TooManyJobs(RegistryError):
     code = 42901
+    retry_seconds = 10
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} jobs are waiting or running already; wait for one to end, or cancel one")
@@ -284,8 +288,26 @@ class StoreFailed(RegistryError):
     code = 50001
 
 
+class StoreUnavailable(StoreFailed):
+    """The database is away, or cannot work now."""
+
+    code = 50301
+    retry_seconds = 2
+
+
+class Overloaded(RegistryError):
+    """More waits already than can be done soon; nothing was begun."""
+
+    code = 50302
+    retry_seconds = 1
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The server is overloaded: {reason}; try again soon")
+
+
 class TimedOut(RegistryError):
     code = 50002
+    retry_seconds = 1
 
 
 class CheckFailed(RegistryError):
@@ -301,3 +323,4 @@ class NotReady(RegistryError):
     """The server runs but cannot do its work yet, or no longer."""
 
     code = 503
+    retry_seconds = 2

@@ -19,13 +19,14 @@ from functools import partial
 from typing import Any, NoReturn
 
 import msgspec
+import stamina
 import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from structlog.typing import FilteringBoundLogger
 
 from llm_schema_registry import __version__, telemetry
-from llm_schema_registry.errors import RegistryError
+from llm_schema_registry.errors import RegistryError, StoreUnavailable
 from llm_schema_registry.formats import AvroRules, build_formats
 from llm_schema_registry.registry.engines import Engines, spare_collections
 from llm_schema_registry.registry.job_worker import JobWorker, working
@@ -35,6 +36,7 @@ from llm_schema_registry.rest.hot_path import following
 from llm_schema_registry.rest.table import build_routes
 from llm_schema_registry.settings import Settings, without_password
 from llm_schema_registry.store.base import Store
+from llm_schema_registry.store.guard import Use
 from llm_schema_registry.store.sql import SqlStore
 from llm_schema_registry.workers import Workers, WorkersFailed
 
@@ -107,7 +109,7 @@ def _run(serving: Coroutine[Any, Any, None]) -> None:
 @asynccontextmanager
 async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[RestApp]:
     """Open the store, bring its tables up to date and answer the application over it. Raises StartRefused."""
-    store = _open_store(settings)
+    store = _open_store(settings, log)
     engines = Engines(build_formats(AvroRules(settings.avro_rules)))
     try:
         await _migrate(store, settings, log)
@@ -142,7 +144,7 @@ async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterat
 
 async def _supervise(settings: Settings, log: FilteringBoundLogger) -> None:
     """Let several processes serve. Raises StartRefused and WorkersFailed."""
-    store = _open_store(settings)
+    store = _open_store(settings, log)
     try:
         if store.is_private:
             raise StartRefused(
@@ -211,21 +213,52 @@ def _on_signals(stop: Callable[[], None]) -> None:
 
 
 async def _migrate(store: Store, settings: Settings, log: FilteringBoundLogger) -> None:
+    """Wait for a database that is away, so that servers which start beside it need no other order."""
+
+    def is_worth_waiting(error: Exception) -> bool:
+        if isinstance(error, StoreUnavailable):
+            log.warning("waiting for the database", reason=str(error))
+        return isinstance(error, StoreUnavailable)
+
+    seconds = settings.database_wait_seconds
+    patiently = stamina.AsyncRetryingCaller(
+        attempts=None if seconds else 1, timeout=seconds or None, wait_initial=0.2, wait_max=2.0, wait_jitter=0.3
+    )
     try:
-        warning = await store.migrate()
+        warning = await patiently(is_worth_waiting, store.migrate)
     except RegistryError as error:
         raise StartRefused(f"{without_password(settings.database_url)} cannot be used. {error}") from error
     if warning:
         log.warning("older copy of the database", reason=warning)
 
 
-def _open_store(settings: Settings) -> Store:
+class _StorageWatch:
+    """Tells log and metrics what becomes of the database."""
+
+    def __init__(self, storage_type: str, log: FilteringBoundLogger) -> None:
+        self._storage_type = storage_type
+        self._log = log
+        telemetry.storage_status(storage_type, is_available=True)
+
+    def failed(self, use: Use) -> None:
+        telemetry.storage_error(use)
+
+    def changed(self, *, is_available: bool) -> None:
+        telemetry.storage_status(self._storage_type, is_available=is_available)
+        if is_available:
+            self._log.info("the database is back")
+        else:
+            self._log.error("the database is away")
+
+
+def _open_store(settings: Settings, log: FilteringBoundLogger) -> Store:
     scheme = settings.database_url.partition("://")[0]
     if scheme not in STORES:
         raise StartRefused(f"database_url is of no known kind; known are {', '.join(f'{key}://' for key in STORES)}")
     try:
         return STORES[scheme](
             settings.database_url,
+            _StorageWatch("sqlite" if scheme == "sqlite" else "postgresql", log),
             replica_url=settings.replica_url,
             pool_size=settings.database_pool_size,
             statement_timeout_seconds=settings.database_statement_seconds,

@@ -55,6 +55,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "postgresql://user:password@host/database."
         ),
     ] = "sqlite:///data/registry.db"
+    database_wait_seconds: Annotated[
+        float,
+        Meta(description="How long the start waits for a database that cannot be reached, in seconds.", ge=0, le=600),
+    ] = 15.0
     replica_url: Annotated[
         str,
         Meta(

@@ -69,6 +69,19 @@ _COMPATIBILITY_CHECKS = Counter(
     ("result",),
     registry=_REGISTRY,
 )
+_STORAGE_STATUS = Gauge(
+    "schema_registry_storage_connection_status",
+    "1 while the storage can be reached, 0 while it is away; of several processes what was last found.",
+    ("storage_type",),
+    registry=_REGISTRY,
+    multiprocess_mode="mostrecent",
+)
+_STORAGE_ERRORS = Counter(
+    "schema_registry_storage_operation_errors_total",
+    "Uses of the storage that failed for good, by kind of use.",
+    ("operation",),
+    registry=_REGISTRY,
+)
 _BUILD = Gauge(
     "schema_registry_build_info",
     "Always 1; the labels say what runs.",
@@ -87,6 +100,16 @@ def registration(status: str) -> None:
 def compatibility_check(result: str) -> None:
     """Count a verdict: `compatible` or `incompatible`."""
     _COMPATIBILITY_CHECKS.labels(result).inc()
+
+
+def storage_status(storage_type: str, *, is_available: bool) -> None:
+    """Say whether a kind of storage can be reached."""
+    _STORAGE_STATUS.labels(storage_type).set(int(is_available))
+
+
+def storage_error(operation: str) -> None:
+    """Count a failed use of the storage: `read`, `begin` or `transaction`."""
+    _STORAGE_ERRORS.labels(operation).inc()
 
 
 def request_served(method: str, endpoint: str, status: int, seconds: float) -> None:

@@ -35,7 +35,7 @@ async def test_a_healthy_server_says_so(client: httpx.AsyncClient, path: str) ->
     assert "etag" not in found.headers
 
 
-async def test_without_its_store_it_lives_but_is_not_ready(make_client: MakeClient, log: Log) -> None:
+async def test_without_its_store_it_lives_and_is_degraded(make_client: MakeClient, log: Log) -> None:
     # Nothing listens on this port: it is reserved, and cannot be bound without being asked for.
     store = SqlStore.open("postgresql://nobody@127.0.0.1:1/none", lock_timeout_seconds=1)
     engines = Engines({})
@@ -44,9 +44,11 @@ async def test_without_its_store_it_lives_but_is_not_ready(make_client: MakeClie
     assert (await client.get("/health/live")).status_code == 200
     for path in ("/health/ready", "/readyz"):
         found = await client.get(path)
-        assert (found.status_code, found.json()["error_code"]) == (503, 503)
+        assert found.status_code == 200
+        assert found.json() == {"status": "degraded", "dependencies": {"database": "unavailable"}}
     found = await client.get("/subjects")
-    assert (found.status_code, found.json()["error_code"]) == (500, 50001)
+    assert (found.status_code, found.json()["error_code"]) == (503, 50301)
+    assert found.headers["retry-after"] == "2"
     engines.close()
     await store.close()
 

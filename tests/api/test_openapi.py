@@ -57,8 +57,16 @@ def test_every_schema_is_json_schema_and_every_reference_leads_somewhere() -> No
     schemas = DOCUMENT["components"]["schemas"]
     for schema in schemas.values():
         jsonschema.Draft202012Validator.check_schema(schema)
-    for name in _references(DOCUMENT):
-        assert name in schemas
+    components = {f"#/components/{kind}/{name}" for kind, named in DOCUMENT["components"].items() for name in named}
+    assert _references(DOCUMENT) <= components
+
+
+def test_whoever_may_ask_again_is_told_when() -> None:
+    for operations in DOCUMENT["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if status in {"429", "500", "503"}:
+                    assert response["headers"] == {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
 
 
 def test_parameters_of_an_operation_have_one_meaning_each() -> None:
@@ -69,7 +77,7 @@ def test_parameters_of_an_operation_have_one_meaning_each() -> None:
 
 def _references(node: object) -> set[str]:
     if isinstance(node, dict):
-        own = {str(node["$ref"]).rpartition("/")[2]} if "$ref" in node else set()
+        own = {str(node["$ref"])} if "$ref" in node else set()
         return own.union(*map(_references, node.values()))
     if isinstance(node, list):
         return set().union(*map(_references, node))

@@ -75,7 +75,7 @@ def test_it_says_where_it_is(running: ServerProcess) -> None:
     assert address == ["address", running.url]
     assert docs == ["docs", f"{running.url}/docs"]
     assert database == ["database", "sqlite:///data/registry.db"]
-    assert httpx.get(f"{running.url}/health/ready").json() == {"status": "ready"}
+    assert httpx.get(f"{running.url}/health/ready").json()["status"] == "ready"
     assert httpx.get(f"{running.url}/docs").status_code == 200
     assert running.stop() == 0
     events = [line["event"] for line in running.log]
@@ -127,7 +127,11 @@ def test_a_port_in_use_is_refused(tmp_path: Path, running: ServerProcess) -> Non
         (("--port", "70000"), {}, "--port makes no sense"),
         (("--config", "absent.toml"), {}, "absent.toml cannot be read"),
         (("--database-url", "mysql://user:secret@host/db"), {}, "sqlite://"),
-        (("--database-url", "postgresql://user:secret@127.0.0.1:1/db"), {}, "postgresql://user:***@127.0.0.1:1/db"),
+        (
+            ("--database-url", "postgresql://user:secret@127.0.0.1:1/db", "--database-wait-seconds", "0.5"),
+            {},
+            "postgresql://user:***@127.0.0.1:1/db",
+        ),
         (("--database-url", "sqlite:////proc/nowhere/registry.db"), {}, "cannot be"),
         (("--host", "256.0.0.1"), {}, "Cannot listen on 256.0.0.1"),
     ],

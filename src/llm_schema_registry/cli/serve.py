@@ -23,6 +23,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help=describe("port"))] = None,
     workers: Annotated[int | None, typer.Option(help=describe("workers"))] = None,
     database_url: Annotated[str | None, typer.Option(help=describe("database_url"))] = None,
+    database_wait_seconds: Annotated[float | None, typer.Option(help=describe("database_wait_seconds"))] = None,
     replica_url: Annotated[str | None, typer.Option(help=describe("replica_url"))] = None,
     database_pool_size: Annotated[int | None, typer.Option(help=describe("database_pool_size"))] = None,
     database_statement_seconds: Annotated[

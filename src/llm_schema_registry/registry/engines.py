@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 
 from cachetools import LRUCache
 
+from llm_schema_registry.errors import Overloaded
 from llm_schema_registry.formats import get_format
 from llm_schema_registry.formats.base import Format, Parsed, ResolvedReference
 
@@ -44,17 +45,29 @@ def spare_collections() -> None:
     gc.set_threshold(10_000, 10, 5)
 
 
+MAX_CALLS = 500
+"""Calls that may run or wait. Most take a millisecond; where each takes a tenth of a second, the last would be too late
+already."""
+
+
 class Engines:
     """The formats with a bounded set of threads and a cache of parsed schemas, keyed by all that parsing depends on."""
 
     def __init__(self, formats: Mapping[str, Format], threads: int = THREADS) -> None:
         self.formats = formats
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="engine")
+        self._calls = 0
         self._parsed: LRUCache[_Key, Parsed] = LRUCache(CACHED_CHARACTERS, getsizeof=_size)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run an engine function in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*args, **kwargs))
+        """Run an engine function in a thread. Raises Overloaded when too many wait."""
+        if self._calls >= MAX_CALLS:
+            raise Overloaded(f"{MAX_CALLS} schemas wait to be parsed or compared already")
+        self._calls += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*args, **kwargs))
+        finally:
+            self._calls -= 1
 
     async def parse(
         self, schema_type: str, text: str, references: Sequence[ResolvedReference] = (), *, is_new: bool = False

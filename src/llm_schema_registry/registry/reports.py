@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from llm_schema_registry.checks import StoredReport
-from llm_schema_registry.errors import ReportNotFound, StoreFailed, TimedOut
+from llm_schema_registry.errors import Overloaded, ReportNotFound, StoreFailed, TimedOut
 from llm_schema_registry.model import Report, Severity, Subject
 from llm_schema_registry.registry.operation import Call, Permission, operation
 
@@ -40,7 +40,7 @@ async def keep_report(call: Call, subject: Subject, report: Report) -> Report:
     try:
         async with call.store.transaction() as writer:
             await writer.add_report(kept, now - KEPT_MILLISECONDS, MAX_REPORTS)
-    except (StoreFailed, TimedOut):
+    except (StoreFailed, TimedOut, Overloaded):
         return report
     return msgspec.structs.replace(report, id=kept.id)
 

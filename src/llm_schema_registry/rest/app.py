@@ -106,7 +106,7 @@ class RestApp:
         match: Match | None = None
         try:
             match = self._router.match(method, scope["raw_path"])
-            response = await self._answer(match, request_id, headers, scope["query_string"], incoming)
+            response = await self._answer(match, method, request_id, headers, scope["query_string"], incoming)
         except asyncio.CancelledError:
             raise
         except RegistryError as error:
@@ -119,8 +119,9 @@ class RestApp:
             response = _error_answer(500, 500, "Internal Server Error")
         answer = render(_negotiated(response, headers, match), is_read=method in READS)
         endpoint = match.route.path if match else _UNKNOWN_ROUTE
-        # A refusal of the caller's says that nothing was changed; one of ours may come after the change.
-        if method in _CHANGES and not 400 <= answer.status < 500:
+        # A refusal of the caller's says that nothing was changed; one of ours may come after the change. Without the
+        # database, what is kept is all there is: should a change have been made, the log will tell of it.
+        if method in _CHANGES and not 400 <= answer.status < 500 and answer.status != 503:
             self.kept_answers.drop()
         if key is not None:
             self.kept_answers.keep(key, answer, endpoint, generation)
@@ -134,7 +135,7 @@ class RestApp:
         return Incoming(receive, scope["headers"], self._options.max_body_bytes, scope["http_version"])
 
     async def _answer(
-        self, match: Match, request_id: str, headers: RawHeaders, query_string: bytes, incoming: Incoming
+        self, match: Match, method: str, request_id: str, headers: RawHeaders, query_string: bytes, incoming: Incoming
     ) -> Response:
         produced = match.route.media_types or CONFLUENT_MEDIA_TYPES
         media_type = negotiate(read_header(headers, "accept"), produced)
@@ -156,14 +157,18 @@ class RestApp:
         except TimeoutError as error:
             if incoming.is_awaited:
                 raise BodyTimedOut(f"The body did not arrive within {seconds:g} seconds") from None
-            raise TimedOut(f"The request took longer than {seconds:g} seconds") from error
+            outcome = "" if method in READS else ". Whether it changed anything is not known: look, or send it again"
+            raise TimedOut(f"The request took longer than {seconds:g} seconds{outcome}") from error
         if response.body and response.media_type is None:
             response.media_type = media_type
         return response
 
     def _refuse(self, error: RegistryError, request_id: str) -> Response:
         """Translate a refusal: the one place where errors become HTTP."""
-        if error.http_status >= 500:
+        if error.http_status == 503:
+            # Every request ends so while the database is away: one line each, and no trace.
+            self._log.warning("refused", request_id=request_id, error_code=error.code, reason=str(error))
+        elif error.http_status >= 500:
             self._log.error("failed", request_id=request_id, error_code=error.code, exc_info=error)
         code = error.code
         if self._options.legacy_409_code and isinstance(error, IncompatibleSchema):
@@ -171,6 +176,8 @@ class RestApp:
         response = _error_answer(error.http_status, code, str(error))
         if isinstance(error, IncompatibleSchema):
             with_report_link(response, error.report)
+        if error.retry_seconds is not None:
+            response.headers["retry-after"] = str(error.retry_seconds)
         if isinstance(error, MethodNotAllowed):
             response.headers["allow"] = ", ".join(error.allowed)
         return response

@@ -6,12 +6,12 @@ Refuses to know what the registry is for.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from llm_schema_registry import __version__, telemetry
-from llm_schema_registry.errors import NotReady, RegistryError
+from llm_schema_registry.errors import NotReady, Overloaded, RegistryError, StoreUnavailable, TimedOut
 from llm_schema_registry.rest.request import Request, Response, json_answer, text_answer
 from llm_schema_registry.rest.routing import Handler, Route
 
@@ -26,9 +26,16 @@ class Empty(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """`live` or `ready`."""
+    """`live`."""
 
     status: str
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """`ready`, or `degraded` when only what is kept can be answered; and each dependency, `available` or not."""
+
+    status: Literal["ready", "degraded"]
+    dependencies: dict[str, Literal["available", "unavailable"]]
 
 
 class Clusters(msgspec.Struct, frozen=True, rename="kebab"):
@@ -71,13 +78,18 @@ async def get_live(_request: Request) -> Response:
 
 
 async def get_ready(request: Request) -> Response:
-    """Ask the store. Raises NotReady when it fails or does not answer in time."""
+    """Ask the store. One that is away degrades, as it does all other instances: taking them out of use helps nobody.
+
+    Raises NotReady for what waiting does not heal.
+    """
     try:
         async with asyncio.timeout(READY_SECONDS):
             await request.call.store.ping()
-    except (RegistryError, TimeoutError) as error:
-        raise NotReady(f"The store is not ready: {str(error) or 'it did not answer in time'}") from error
-    return json_answer(Health("ready"), cache_control="no-store")
+    except (StoreUnavailable, Overloaded, TimedOut, TimeoutError):
+        return json_answer(Readiness("degraded", {"database": "unavailable"}), cache_control="no-store")
+    except RegistryError as error:
+        raise NotReady(f"The store is not ready: {error}") from error
+    return json_answer(Readiness("ready", {"database": "available"}), cache_control="no-store")
 
 
 async def get_metrics(_request: Request) -> Response:
@@ -99,8 +111,8 @@ def build_routes(kafka_cluster: str, registry_cluster: str) -> tuple[Route, ...]
         _row("/v1/metadata/deployment", say_nothing, "Return the attributes of this deployment: none.", Empty),
         _row("/health/live", get_live, "Say whether the process answers.", Health),
         _row("/healthz", get_live, "Say whether the process answers.", Health),
-        _row("/health/ready", get_ready, "Say whether the store can be reached.", Health, NotReady),
-        _row("/readyz", get_ready, "Say whether the store can be reached.", Health, NotReady),
+        _row("/health/ready", get_ready, "Say whether requests can be answered, and by what.", Readiness, NotReady),
+        _row("/readyz", get_ready, "Say whether requests can be answered, and by what.", Readiness, NotReady),
         Route(
             "GET",
             "/metrics",

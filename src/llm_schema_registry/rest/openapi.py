@@ -18,9 +18,11 @@ from llm_schema_registry.errors import (
     BodyTimedOut,
     EmptyBody,
     NotAcceptable,
+    Overloaded,
     RegistryError,
     RouteNotFound,
     StoreFailed,
+    StoreUnavailable,
     TimedOut,
     TooDeep,
     TooLarge,
@@ -39,6 +41,8 @@ _TEXT = {"type": "string"}
 _CONTEXT = {"type": "string", "pattern": "^[^:]+$"}
 _GUID = {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
 _VERSION = {"type": "string", "pattern": "^(latest|-1|[1-9][0-9]{0,8})$"}
+
+_RETRY_AFTER = {"description": "Seconds after which asking again may help.", "schema": {"type": "integer"}}
 
 _PATH_PARAMETERS: dict[str, tuple[str, dict[str, Any], str | int]] = {
     "subject": ("A subject, percent-encoded; `:.context:name` is one of another context.", _TEXT, "orders-value"),
@@ -84,7 +88,7 @@ def build_document(routes: Sequence[Route]) -> Document:
         "servers": [{"url": "/"}],
         "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
         "paths": paths,
-        "components": {"schemas": dict(sorted(components.items()))},
+        "components": {"headers": {"RetryAfter": _RETRY_AFTER}, "schemas": dict(sorted(components.items()))},
     }
     # Defaults may be tuples; the document is plain JSON.
     plain: Document = msgspec.json.decode(msgspec.json.encode(document))
@@ -121,7 +125,9 @@ def _responses(route: Route, schema_of: dict[Any, Document]) -> Document:
     for error in dict.fromkeys((*route.errors, *_transport_errors(route))):
         refusals.setdefault(int(str(error.code)[:3]), []).append(error)
     for status, errors in sorted(refusals.items()):
-        responses[str(status)] = {"description": _codes(errors), "content": error_content}
+        response = responses[str(status)] = {"description": _codes(errors), "content": error_content}
+        if any(error.retry_seconds is not None for error in errors):
+            response["headers"] = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
     return responses
 
 
@@ -145,7 +151,7 @@ def _transport_errors(route: Route) -> Iterable[type[RegistryError]]:
     yield NotAcceptable
     if route.body is not None:
         yield from (BodyTimedOut, TooLarge, UnsupportedMediaType, EmptyBody, TooDeep)
-    yield from (StoreFailed, TimedOut)
+    yield from (StoreFailed, TimedOut, StoreUnavailable, Overloaded)
 
 
 def _codes(errors: Iterable[type[RegistryError]]) -> str:

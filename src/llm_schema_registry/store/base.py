@@ -4,8 +4,9 @@ Refuses to decide anything: modes, levels, merging and permissions are the regis
 uniqueness and transactions.
 
 For every method: lists are ordered as stated and never cut except by `limit` (`None` is no limit); a page past the
-end is empty; what is absent is `None` or an empty list, never an error. A broken or unreachable store raises
-`errors.StoreFailed`; a lock that could not be had in time raises `errors.TimedOut`. Names compare by code point,
+end is empty; what is absent is `None` or an empty list, never an error. A broken store raises
+`errors.StoreFailed`, one that is away `errors.StoreUnavailable`, which is a kind of it; too many callers raise
+`errors.Overloaded`; a lock that could not be had in time raises `errors.TimedOut`. Names compare by code point,
 byte for byte: no case folding, no Unicode normalisation, no trimming.
 """
 

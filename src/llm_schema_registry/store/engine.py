@@ -15,15 +15,12 @@ import asyncpg
 from sqlalchemy import Connection as MigrationConnection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from llm_schema_registry.errors import RegistryError, StoreFailed, TimedOut
-from llm_schema_registry.store.pool import Lock, Pools
+from llm_schema_registry.store.faults import translate
+from llm_schema_registry.store.pool import Connection, Lock, Pools
 from llm_schema_registry.store.postgresql import PostgresDatabase
-from llm_schema_registry.store.sqlite import SqliteDatabase, is_busy
+from llm_schema_registry.store.sqlite import SqliteDatabase
 
 KNOWN_URLS = "sqlite:///path/to/file, sqlite:// (in memory) and postgresql://user@host/database"
-
-# lock_not_available, query_canceled, deadlock_detected, serialization_failure
-_LATE = frozenset({"55P03", "57014", "40P01", "40001"})
 
 
 class Database(Protocol):
@@ -36,6 +33,9 @@ class Database(Protocol):
     @property
     def pools(self) -> Pools:
         """Where to read and where to write."""
+
+    async def connect(self) -> Connection:
+        """Make one connection more, in no pool."""
 
     async def migrate(self, upgrade: Callable[[MigrationConnection], None], lock: Lock) -> None:
         """Run a migration in one transaction that no other migration overlaps."""
@@ -74,23 +74,8 @@ def translated() -> Iterator[None]:
     """Raise the registry's errors instead of the drivers'."""
     try:
         yield
-    except TimeoutError as error:
-        raise TimedOut("The store did not answer in time; try again") from error
+    except DBAPIError as error:
+        # A migration's error is wrapped by SQLAlchemy's adapter and by SQLAlchemy.
+        raise translate((error.orig and error.orig.__cause__) or error.orig or error) from error
     except (SQLAlchemyError, OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise _translate(error) from error
-
-
-def is_lost(error: BaseException) -> bool:
-    """Tell whether a connection that was there has gone, so that another one may be asked the same."""
-    return isinstance(
-        error,
-        ConnectionError | asyncpg.InterfaceError | asyncpg.PostgresConnectionError | asyncpg.OperatorInterventionError,
-    ) and not isinstance(error, asyncpg.QueryCanceledError)
-
-
-def _translate(error: Exception) -> RegistryError:
-    # A migration's error is wrapped by SQLAlchemy.
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    if getattr(cause, "sqlstate", None) in _LATE or (isinstance(cause, sqlite3.Error) and is_busy(cause)):
-        return TimedOut("The store is busy: a lock could not be had in time; try again")
-    return StoreFailed(f"The store failed: {cause}")
+        raise translate(error) from error

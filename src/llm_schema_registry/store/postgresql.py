@@ -5,6 +5,7 @@ Refuses to know a table.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 import asyncpg
@@ -14,15 +15,19 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.sql import Executable
 
-from llm_schema_registry.errors import StoreFailed
+from llm_schema_registry.errors import StoreFailed, StoreUnavailable
 from llm_schema_registry.store.pool import Lock, Pool, Pools
 from llm_schema_registry.store.rows import Parameters, Rows
 from llm_schema_registry.store.texts import Texts
 
-_CONNECT_SECONDS = 10
+_CONNECT_SECONDS = 3
 # A process that hangs inside a transaction must not keep its locks for ever.
 _IDLE_MILLISECONDS = 60_000
 _PREPARED_STATEMENTS = 250
+# A commit is seen through when its caller has given up, but not for ever.
+_COMMIT_SECONDS = 10.0
+# How long a connection may take to end in order after a statement of it was given up.
+_CANCEL_SECONDS = 1.0
 
 
 class PostgresDatabase:
@@ -45,7 +50,7 @@ class PostgresDatabase:
         self._texts = Texts(dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy left it untyped
         # Two pools: transactions that wait for each other must not keep readers waiting.
         self.pools = Pools(
-            Pool(self._connect, pool_size, lock_timeout_seconds), Pool(self._connect, pool_size, lock_timeout_seconds)
+            Pool(self.connect, pool_size, lock_timeout_seconds), Pool(self.connect, pool_size, lock_timeout_seconds)
         )
 
     async def migrate(self, upgrade: Callable[[MigrationConnection], None], lock: Lock) -> None:
@@ -71,10 +76,13 @@ class PostgresDatabase:
                 statement_cache_size=_PREPARED_STATEMENTS,
                 server_settings=self._settings,
             )
+        except TimeoutError as error:
+            raise StoreUnavailable(f"The database took no connection within {_CONNECT_SECONDS} seconds") from error
         except ValueError as error:
             raise StoreFailed(f"The URL of PostgreSQL cannot be used: {error}") from error
 
-    async def _connect(self) -> PostgresConnection:
+    async def connect(self) -> PostgresConnection:
+        """Make one connection more."""
         return PostgresConnection(await self._open(), self._texts)
 
 
@@ -121,8 +129,16 @@ class PostgresConnection:
         await self._say("BEGIN ISOLATION LEVEL READ COMMITTED" + ("; SELECT " + taken if taken else ""))
 
     async def commit(self) -> None:
-        """End the transaction. Raises StoreFailed when PostgreSQL rolled it back instead."""
-        if await self._say("COMMIT") != "COMMIT":
+        """End the transaction. Raises StoreFailed when PostgreSQL rolled it back instead, and StoreUnavailable when
+        nobody knows what it did."""
+        try:
+            said = await self._say("COMMIT", _COMMIT_SECONDS)
+        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+            raise StoreUnavailable(
+                "The database was lost while it committed: whether the change was made is not known. Look for it, or "
+                "send it again"
+            ) from error
+        if said != "COMMIT":
             raise StoreFailed("The store rolled the transaction back")
 
     async def reset(self) -> None:
@@ -132,11 +148,17 @@ class PostgresConnection:
 
     async def close(self) -> None:
         """Break the connection off; the server undoes what was not committed."""
-        self._raw.terminate()
+        if self._is_interrupted and not self._raw.is_closed():
+            # Breaking off at once would take with it the message that cancels the statement, which would go on in the
+            # server, its transaction's locks held, until it is done with waiting for those of others.
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._raw.close(timeout=_CANCEL_SECONDS)
+        else:
+            self._raw.terminate()
 
-    async def _say(self, command: str) -> str:
+    async def _say(self, command: str, seconds: float | None = None) -> str:
         try:
-            return await self._raw.execute(command)  # type: ignore[no-any-return]  # asyncpg has no types
+            return await self._raw.execute(command, timeout=seconds)  # type: ignore[no-any-return]  # asyncpg has no types
         except asyncpg.InternalClientError as error:
             raise self._lost() from error
         except asyncpg.PostgresError:

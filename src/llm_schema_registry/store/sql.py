@@ -17,13 +17,14 @@ from weakref import WeakSet
 from sqlalchemy import select
 from sqlalchemy.sql import Executable
 
-from llm_schema_registry.errors import RegistryError
+from llm_schema_registry.errors import RegistryError, StoreFailed
 from llm_schema_registry.model import Subject
 from llm_schema_registry.store import migrations
 from llm_schema_registry.store.base import Reader, Writer
-from llm_schema_registry.store.engine import Database, is_lost, is_postgresql, open_database, translated
+from llm_schema_registry.store.engine import Database, is_postgresql, open_database, translated
 from llm_schema_registry.store.fence import Fence, open_fence
-from llm_schema_registry.store.pool import Connection, Lock, Pool
+from llm_schema_registry.store.guard import UNWATCHED, Guard, Watch
+from llm_schema_registry.store.pool import Connection, Lock
 from llm_schema_registry.store.reader import SqlReader
 from llm_schema_registry.store.rows import Parameters, Rows
 from llm_schema_registry.store.writer import SqlWriter
@@ -34,21 +35,25 @@ _PING = select(1)
 class SqlStore:
     """A `base.Store` in a SQLite file, in memory, or in PostgreSQL."""
 
-    def __init__(self, database: Database, fence: Fence, replica: Database | None = None) -> None:
+    def __init__(
+        self, database: Database, fence: Fence, watch: Watch = UNWATCHED, replica: SqlStore | None = None
+    ) -> None:
         self._database = database
         self._fence = fence
         # What was checked, and by which connections.
         self._is_checked = False
         self._at_home: WeakSet[Connection] = WeakSet()
         self._replica = replica
+        self._guard = Guard(self._probe, watch)
         self._readers, self._writers = database.pools
-        self._reader = SqlReader(self._read)
+        self._reader = SqlReader(self.ask)
         self._lagging_reader = SqlReader(self._read_replica)
 
     @classmethod
     def open(
         cls,
         url: str,
+        watch: Watch = UNWATCHED,
         *,
         replica_url: str = "",
         pool_size: int = 10,
@@ -59,8 +64,8 @@ class SqlStore:
 
         Folders on a file's path are made. `pool_size` bounds the connections that read, and again those that write.
         A lock or connection that is not had within `lock_timeout_seconds` raises TimedOut, and so does a statement
-        that PostgreSQL does not finish in time. `replica_url` is a copy of a PostgreSQL that follows it. Raises
-        ValueError for a URL of another kind.
+        that PostgreSQL does not finish in time. `replica_url` is a copy of a PostgreSQL that follows it. `watch` is
+        told when the database goes away. Raises ValueError for a URL of another kind.
         """
         opened = partial(
             open_database,
@@ -70,7 +75,8 @@ class SqlStore:
         )
         if replica_url and not (is_postgresql(url) and is_postgresql(replica_url)):
             raise ValueError("A replica is a PostgreSQL that follows another one; SQLite has none")
-        return cls(opened(url), open_fence(url), opened(replica_url) if replica_url else None)
+        replica = cls(opened(replica_url), open_fence(replica_url)) if replica_url else None
+        return cls(opened(url), open_fence(url), watch, replica)
 
     @property
     def reader(self) -> Reader:
@@ -92,12 +98,14 @@ class SqlStore:
         self, lock: Collection[Subject] = (), share: Collection[Subject] = ()
     ) -> AsyncIterator[Writer]:
         """Open a transaction, see `base.Store.transaction`."""
-        with translated():
-            connection = await self._begin(sorted(_locks(lock, share)))
+        connection = await self._guard.begin(partial(self._begin, sorted(_locks(lock, share))))
         try:
             writer = SqlWriter(partial(_run, connection))
             yield writer
             await _see_through(_end(connection, writer, self._fence))
+        except StoreFailed:
+            self._guard.note("transaction")
+            raise
         finally:
             with translated():
                 await _see_through(self._writers.release(connection))
@@ -118,48 +126,53 @@ class SqlStore:
 
     async def ping(self) -> None:
         """Ask for a trivial answer. Raises StoreFailed."""
-        await self._read(_PING, {})
+        await self.ask(_PING, {})
 
     async def close(self) -> None:
         """Give all connections back."""
+        await self._guard.close()
         await self._database.close()
         if self._replica is not None:
             await self._replica.close()
         self._fence.close()
 
-    async def _read(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
-        with translated():
-            try:
-                return await _read_once(self._readers, statement, parameters)
-            except Exception as error:
-                if not is_lost(error):
-                    raise
-            return await _read_once(self._readers, statement, parameters)
+    async def ask(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
+        """Ask a question outside of transactions."""
+        return await self._guard.read(partial(self._read_once, statement, parameters))
 
     async def _read_replica(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
         """Ask the replica; without one, or when it cannot answer, the database itself."""
         if self._replica is not None:
-            with suppress(RegistryError), translated():
-                return await _read_once(self._replica.pools.readers, statement, parameters)
-        return await self._read(statement, parameters)
+            with suppress(RegistryError):
+                return await self._replica.ask(statement, parameters)
+        return await self.ask(statement, parameters)
+
+    async def _read_once(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
+        with translated():
+            connection = await self._readers.acquire()
+            try:
+                return await connection.run(statement, parameters)
+            finally:
+                await self._readers.release(connection)
+
+    async def _probe(self) -> None:
+        """Ask on a connection apart, as those of the pools may all be lost in silence."""
+        connection = await self._database.connect()
+        try:
+            await connection.run(_PING, {})
+        finally:
+            await connection.close()
 
     async def _begin(self, locks: list[Lock]) -> Connection:
-        try:
-            return await self._begin_once(locks)
-        except Exception as error:
-            if not is_lost(error):
+        with translated():
+            connection = await self._writers.acquire()
+            try:
+                await self._fence_off(connection)
+                await connection.begin(locks)
+            except BaseException:
+                await _see_through(self._writers.release(connection))
                 raise
-        return await self._begin_once(locks)
-
-    async def _begin_once(self, locks: list[Lock]) -> Connection:
-        connection = await self._writers.acquire()
-        try:
-            await self._fence_off(connection)
-            await connection.begin(locks)
-        except BaseException:
-            await _see_through(self._writers.release(connection))
-            raise
-        return connection
+            return connection
 
     async def _fence_off(self, connection: Connection) -> None:
         """Check the database behind a new connection: it may be a replica that was promoted since the start."""
@@ -171,14 +184,6 @@ class SqlStore:
             await self._fence.check(run)
             await connection.commit()
         self._at_home.add(connection)
-
-
-async def _read_once(pool: Pool, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
-    connection = await pool.acquire()
-    try:
-        return await connection.run(statement, parameters)
-    finally:
-        await pool.release(connection)
 
 
 def _key_of(kind: str, *names: str) -> int:

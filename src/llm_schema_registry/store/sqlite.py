@@ -55,7 +55,7 @@ class SqliteDatabase:
             # Unlike `:memory:` it outlives a connection. One at a time: this kind of database knows no snapshots.
             self._uri = f"file:/{uuid.uuid4().hex}?vfs=memdb"
             self._keeper = self._open(0)
-            pool = Pool(self._connect, 1, lock_timeout_seconds)
+            pool = Pool(self.connect, 1, lock_timeout_seconds)
             self.pools = Pools(pool, pool)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ class SqliteDatabase:
             self._pragmas = (*_FILE_PRAGMAS, *_PRAGMAS)
             # SQLite has one writer at a time; those of one process take turns here, without polling.
             self.pools = Pools(
-                Pool(self._connect, pool_size, lock_timeout_seconds), Pool(self._connect, 1, lock_timeout_seconds)
+                Pool(self.connect, pool_size, lock_timeout_seconds), Pool(self.connect, 1, lock_timeout_seconds)
             )
 
     @property
@@ -100,7 +100,8 @@ class SqliteDatabase:
             raw.execute(pragma)
         return raw
 
-    async def _connect(self) -> SqliteConnection:
+    async def connect(self) -> SqliteConnection:
+        """Make one connection more."""
         # A file may be new, or about to be recovered: the driver waits for other processes, in a thread.
         raw = await asyncio.get_running_loop().run_in_executor(self._threads, self._open, self._patience)
         return SqliteConnection(raw, self._texts, self._threads, self._patience)
