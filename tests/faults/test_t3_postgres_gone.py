@@ -96,20 +96,15 @@ async def test_a_connection_is_told_to_end_before_it_ends(durable_postgres: Priv
     database = durable_postgres.create_database()
     proxied = f"postgresql:///{database}?host={tmp_path}&user=postgres"
     async with PostgresProxy(tmp_path, durable_postgres.sockets, Trigger(), is_lingering=True):
-        store = SqlStore.open(proxied)
-        await store.migrate()
+        direct, store = SqlStore.open(durable_postgres.url(database)), SqlStore.open(proxied)
+        await direct.migrate()
+        await direct.close()
         registry = Registry(store)
         await registry.register("before", record("before"))
         end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-        durable_postgres.run(
-            "psql",
-            *durable_postgres.connection,
-            "--dbname",
-            database,
-            "--command",
-            f"{end_all} AND pid <> pg_backend_pid()",
-        )
-        # The servers' word has arrived.
+        end_all = f"{end_all} AND pid <> pg_backend_pid()"
+        durable_postgres.run("psql", *durable_postgres.connection, "--dbname", database, "--command", end_all)
+        # The server's word has arrived.
         await asyncio.sleep(0.2)
         for method, path, body in (("GET", "/subjects", None), ("POST", "/subjects/after/versions", _AFTER)):
             answer = await registry.ask(method, path, body)
