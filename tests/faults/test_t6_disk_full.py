@@ -7,6 +7,7 @@ nothing is damaged, and nothing acknowledged is lost.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import time
 from collections import Counter
@@ -38,11 +39,11 @@ def disk() -> Iterator[SmallDisk]:
         yield small
 
 
-async def run(disk: SmallDisk, database_url: str, folder: Path, postgres: PrivatePostgres | None = None) -> None:
+async def run(disk: SmallDisk, database_url: str, folder: Path, ends_itself: PrivatePostgres | None = None) -> None:
     """Let clients register while the disk fills up and is freed, and hold what became of it.
 
-    PostgreSQL ends itself when it cannot write its log ahead; then it is started again as soon as there is room, as
-    a service is by its supervisor.
+    `ends_itself` is a PostgreSQL that is brought to where it cannot write its log ahead, and ends itself; it is started
+    again as soon as there is room, as a service is by its supervisor.
     """
     history = History([Intent("kept", record("kept"))])
     [kept] = history.intents
@@ -54,11 +55,12 @@ async def run(disk: SmallDisk, database_url: str, folder: Path, postgres: Privat
             await stack.enter_async_context(Clients(lambda: servers.urls, history))
             await history.grow(10, WARM_SECONDS)
             await fill_until_refused(disk, history)
+            if ends_itself:
+                await asyncio.to_thread(exhaust_log, disk, ends_itself)
             await asyncio.sleep(FULL_SECONDS)
             disk.free()
-            has_died = postgres is not None and not postgres.is_running()
-            if postgres is not None and has_died:
-                await asyncio.to_thread(postgres.start)
+            if ends_itself:
+                await asyncio.to_thread(ends_itself.start)
             freed_at = time.monotonic()
             recoveries = [await history.recovery(url, freed_at) for url in servers.urls]
             await history.grow(10, WARM_SECONDS)
@@ -67,8 +69,8 @@ async def run(disk: SmallDisk, database_url: str, folder: Path, postgres: Privat
         answers = dict(Counter(intent.status for intent in history.intents))
         tell(
             f"T6 {database_url.partition(':')[0]}",
-            f"{count}, registrations answered {answers}, PostgreSQL ended itself: {has_died}, recovered in "
-            f"{', '.join(f'{seconds:.2f} s' for seconds in recoveries)}",
+            f"{count}, registrations answered {answers}, PostgreSQL ended itself: {ends_itself is not None}, "
+            f"recovered in {', '.join(f'{seconds:.2f} s' for seconds in recoveries)}",
         )
         assert not count.faults
         assert {look.status for watch in cached for look in watch.looks} == {200}
@@ -88,6 +90,16 @@ async def fill_until_refused(disk: SmallDisk, history: History) -> None:
         await asyncio.sleep(0.05)
 
 
+def exhaust_log(disk: SmallDisk, postgres: PrivatePostgres) -> None:
+    """Take all room, and let PostgreSQL begin new files of its log until it ends itself for want of them."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while postgres.is_running():
+        assert time.monotonic() < end, "PostgreSQL did not end itself"
+        disk.fill()
+        with contextlib.suppress(RuntimeError):
+            postgres.run("psql", *postgres.connection, "--command", "SELECT pg_switch_wal()")
+
+
 async def test_the_disk_of_sqlite(disk: SmallDisk) -> None:
     file = disk.place / "registry.db"
     # The servers log onto the same disk.
@@ -97,11 +109,12 @@ async def test_the_disk_of_sqlite(disk: SmallDisk) -> None:
     connection.close()
 
 
-async def test_the_disk_of_postgresql(disk: SmallDisk, tmp_path: Path) -> None:
+@pytest.mark.parametrize("full", scaled(["its tables"], ["its tables", "its log"]))
+async def test_the_disk_of_postgresql(disk: SmallDisk, tmp_path: Path, full: str) -> None:
     postgres = PrivatePostgres("min_wal_size=32MB", "max_wal_size=48MB", is_durable=True, place=disk.place)
     try:
         database = postgres.create_database()
-        await run(disk, postgres.url(database), tmp_path, postgres)
+        await run(disk, postgres.url(database), tmp_path, postgres if full == "its log" else None)
         postgres.run("pg_amcheck", *postgres.connection, "--install-missing", "--heapallindexed", database)
     finally:
         postgres.remove()
