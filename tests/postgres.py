@@ -107,6 +107,24 @@ class PrivatePostgres:
                 shutil.chown(path, self._owner, self._owner)
         folder.chmod(0o700)
 
+    def restart(self, mode: str = "fast") -> None:
+        """Stop the server and start it again; `immediate` leaves it to recover from its log, as after a crash."""
+        self.stop(mode)
+        self.start()
+
+    def is_running(self) -> bool:
+        """Tell whether the server runs."""
+        try:
+            self.run("pg_ctl", "status", "--pgdata", str(self._data))
+        except RuntimeError:
+            return False
+        return True
+
+    @property
+    def log(self) -> str:
+        """What the server logged."""
+        return (self._folder / "log").read_text()
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Let no process of the server run during the block."""
@@ -135,6 +153,10 @@ class PrivatePostgres:
     def url(self, database: str) -> str:
         """Answer the URL of a database."""
         return f"postgresql:///{database}?host={self._folder}&user={_USER}"
+
+    def run_tool(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's own clients against the server. Raises RuntimeError with what it said."""
+        self.run(program, *self.connection, *arguments)
 
     def remove(self) -> None:
         """Stop the server, if it runs, and remove all it wrote."""

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
@@ -36,7 +36,9 @@ from llm_schema_registry.rest.hot_path import following
 from llm_schema_registry.rest.table import build_routes
 from llm_schema_registry.settings import Settings, without_password
 from llm_schema_registry.store.base import Store
+from llm_schema_registry.store.cached import ValueCache
 from llm_schema_registry.store.guard import Use
+from llm_schema_registry.store.shared import SharedCache
 from llm_schema_registry.store.sql import SqlStore
 from llm_schema_registry.workers import Workers, WorkersFailed
 
@@ -109,7 +111,9 @@ def _run(serving: Coroutine[Any, Any, None]) -> None:
 @asynccontextmanager
 async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[RestApp]:
     """Open the store, bring its tables up to date and answer the application over it. Raises StartRefused."""
-    store = _open_store(settings, log)
+    shared = _open_shared(settings, log)
+    cache = ValueCache(settings.value_cache_bytes, telemetry.cache_looked_into, shared)
+    store = _open_store(settings, log, cache if settings.value_cache_bytes or shared else None)
     engines = Engines(build_formats(AvroRules(settings.avro_rules)))
     try:
         await _migrate(store, settings, log)
@@ -135,7 +139,9 @@ async def open_app(settings: Settings, log: FilteringBoundLogger) -> AsyncIterat
         )
         routes = build_routes(settings.kafka_cluster, settings.registry_cluster)
         app = RestApp(routes, replace(call, wake_worker=worker.wake), log, options)
-        async with working(worker), following(app.kept_answers, call, log):
+        async with working(worker), following(app.kept_answers, call, log), AsyncExitStack() as stack:
+            if shared is not None:
+                await stack.enter_async_context(shared.running(on_hint=store.freshness.hint))
             yield app
     finally:
         engines.close()
@@ -232,6 +238,15 @@ async def _migrate(store: Store, settings: Settings, log: FilteringBoundLogger) 
         log.warning("older copy of the database", reason=warning)
 
 
+def _open_shared(settings: Settings, log: FilteringBoundLogger) -> SharedCache | None:
+    if not settings.redis_url:
+        return None
+    try:
+        return SharedCache(settings.redis_url, settings.redis_prefix, log)
+    except ValueError as error:
+        raise StartRefused(f"{without_password(settings.redis_url)} cannot be used. {error}") from error
+
+
 class _StorageWatch:
     """Tells log and metrics what becomes of the database."""
 
@@ -251,7 +266,7 @@ class _StorageWatch:
             self._log.error("the database is away")
 
 
-def _open_store(settings: Settings, log: FilteringBoundLogger) -> Store:
+def _open_store(settings: Settings, log: FilteringBoundLogger, cache: ValueCache | None = None) -> Store:
     scheme = settings.database_url.partition("://")[0]
     if scheme not in STORES:
         raise StartRefused(f"database_url is of no known kind; known are {', '.join(f'{key}://' for key in STORES)}")
@@ -262,6 +277,7 @@ def _open_store(settings: Settings, log: FilteringBoundLogger) -> Store:
             replica_url=settings.replica_url,
             pool_size=settings.database_pool_size,
             statement_timeout_seconds=settings.database_statement_seconds,
+            cache=cache,
         )
     except (ValueError, OSError) as error:
         raise StartRefused(f"{without_password(settings.database_url)} cannot be opened. {error}") from error

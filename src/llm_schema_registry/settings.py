@@ -119,6 +119,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Meta(description="Memory for finished answers of reads by id and guid, in bytes; 0 keeps none.", ge=0),
     ] = 32 * 1024 * 1024
+    value_cache_bytes: Annotated[
+        int,
+        Meta(
+            description="Memory for versions, lists and settings that were read, in bytes; 0 keeps none. None is "
+            "answered from there without asking the database first whether it still holds.",
+            ge=0,
+        ),
+    ] = 32 * 1024 * 1024
+    redis_url: Annotated[
+        str,
+        Meta(
+            description="Redis in which instances on one database share what they read: redis://host:6379/0, "
+            "rediss://, unix:///path or redis+cluster://host:6379; empty is none. Nothing depends on it."
+        ),
+    ] = ""
+    redis_prefix: Annotated[
+        str, Meta(description="What each key and channel in Redis begins with, where several registries share it.")
+    ] = ""
     kafka_cluster: Annotated[str, Meta(description="Name of the Kafka cluster that /v1/metadata/id answers.")] = ""
     registry_cluster: Annotated[str, Meta(description="Name of this registry that /v1/metadata/id answers.")] = (
         "schema-registry"

@@ -69,6 +69,18 @@ _COMPATIBILITY_CHECKS = Counter(
     ("result",),
     registry=_REGISTRY,
 )
+_CACHE_HITS = Counter(
+    "schema_registry_cache_hits_total",
+    "Values that were found in a cache and still held.",
+    ("cache_type",),
+    registry=_REGISTRY,
+)
+_CACHE_MISSES = Counter(
+    "schema_registry_cache_misses_total",
+    "Values that were not found in a cache, or held no longer.",
+    ("cache_type",),
+    registry=_REGISTRY,
+)
 _STORAGE_STATUS = Gauge(
     "schema_registry_storage_connection_status",
     "1 while the storage can be reached, 0 while it is away; of several processes what was last found.",
@@ -126,6 +138,16 @@ def _requests(method: str, endpoint: str, status: int) -> Counter:
 @cache
 def _durations(method: str, endpoint: str) -> Histogram:
     return _DURATIONS.labels(method, endpoint)
+
+
+def cache_looked_into(cache_type: str, is_hit: bool) -> None:
+    """Count a look into a cache: `process` or `redis`."""
+    _cache_looks(cache_type, is_hit).inc()
+
+
+@cache
+def _cache_looks(cache_type: str, is_hit: bool) -> Counter:
+    return (_CACHE_HITS if is_hit else _CACHE_MISSES).labels(cache_type)
 
 
 def exposition() -> bytes:

@@ -93,7 +93,9 @@ class Workers:
         self._running.add(process)
         if self._is_stopping:
             _signal(process.terminate)
-        cast("StreamWriter", process.stdin).write(self._told + b"\n")
+        # It may have ended already, which uvloop does not take as asyncio does; its end is noticed by whoever waits.
+        with contextlib.suppress(RuntimeError):
+            cast("StreamWriter", process.stdin).write(self._told + b"\n")
         if await cast("StreamReader", process.stdout).readline():
             self._awaited -= 1
             if self._awaited == 0:

@@ -184,18 +184,12 @@ UNSETTLING = {"VERSION_DELETED", "CONTEXT_DELETED", "CONFIG_CHANGED", "CONFIG_DE
 @pytest.mark.parametrize(("kind", "is_unsettling"), [(kind, kind.value in UNSETTLING) for kind in EventType])
 async def test_which_events_unsettle(store: SqlStore, kind: EventType, is_unsettling: bool) -> None:
     call = call_on(store)
-    assert await changes.look_for_rebinding(call, 0) == (False, 0)
+    is_found, start = await changes.look_for_rebinding(call, store.freshness.mark)
+    assert (is_found, start.position) == (False, 0)
     await append(call, kind, 1)
-    assert await changes.look_for_rebinding(call, 0) == (is_unsettling, 1)
-    assert await changes.look_for_rebinding(call, 1) == (False, 1)
-
-
-async def test_a_long_log_is_not_read(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "EVENTS_AT_ONCE", 3)
-    call = call_on(store)
-    await append(call, EventType.VERSION_REGISTERED, 5)
-    assert await changes.look_for_rebinding(call, 3) == (False, 5)
-    assert await changes.look_for_rebinding(call, 1) == (True, 5)
+    is_found, end = await changes.look_for_rebinding(call, start)
+    assert (is_found, end.position) == (is_unsettling, 1)
+    assert await changes.look_for_rebinding(call, end) == (False, end)
 
 
 def call_on(store: SqlStore) -> Call:

@@ -7,8 +7,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from llm_schema_registry import telemetry
 from llm_schema_registry.registry.operation import Policy
 from llm_schema_registry.rest.app import Options
+from llm_schema_registry.store.cached import ValueCache
 from llm_schema_registry.store.sql import SqlStore
 from registry_client import OpenRegistry, Registry
 
@@ -19,7 +21,8 @@ async def open_registry() -> AsyncIterator[OpenRegistry]:
     async with AsyncExitStack() as stack:
 
         async def opened(policy: Policy | None = None, options: Options | None = None) -> Registry:
-            store = SqlStore.open("sqlite://")
+            # Answers from memory, as a server's do.
+            store = SqlStore.open("sqlite://", cache=ValueCache(1 << 20, telemetry.cache_looked_into))
             stack.push_async_callback(store.close)
             await store.migrate()
             registry = Registry(store, policy, options)

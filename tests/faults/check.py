@@ -17,7 +17,6 @@ from llm_schema_registry.model import Event, EventType, Version
 from llm_schema_registry.store.base import VersionFilter, Visibility
 from llm_schema_registry.store.sql import SqlStore
 
-FENCED = "COPY_RESTORED"
 _READERS = 8
 
 
@@ -60,7 +59,7 @@ async def check(history: History, database_url: str, urls: Sequence[str] = (), *
         await store.close()
     positions = [position for position, _ in events]
     if is_restored:
-        events = [(position, event) for position, event in events if event.type.value != FENCED]
+        events = [(position, event) for position, event in events if event.type is not EventType.COPY_RESTORED]
     count = Count(sent=len(history.intents), versions=len(versions), events=len(events))
     faults = count.faults
     faults += _faults_of_versions(versions, {intent.text for intent in history.intents})

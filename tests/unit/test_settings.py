@@ -107,6 +107,9 @@ def test_every_setting_is_described() -> None:
         ("postgresql://user:secret@host:5432/db", "postgresql://user:***@host:5432/db"),
         ("postgresql://user@host/db", "postgresql://user@host/db"),
         ("postgresql://user:se:c@ret@host/db", "postgresql://user:***@host/db"),
+        ("redis://:secret@host:6379/0", "redis://:***@host:6379/0"),
+        ("rediss+cluster://user:secret@host", "rediss+cluster://user:***@host"),
+        ("unix:///run/redis?password=secret", "unix:///run/redis?password=***"),
         ("postgresql://host/db?password=secret&sslmode=require", "postgresql://host/db?password=***&sslmode=***"),
     ],
 )

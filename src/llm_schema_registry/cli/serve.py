@@ -48,6 +48,9 @@ def serve(
     max_schema_bytes: Annotated[int | None, typer.Option(help=describe("max_schema_bytes"))] = None,
     request_timeout_seconds: Annotated[float | None, typer.Option(help=describe("request_timeout_seconds"))] = None,
     answer_cache_bytes: Annotated[int | None, typer.Option(help=describe("answer_cache_bytes"))] = None,
+    value_cache_bytes: Annotated[int | None, typer.Option(help=describe("value_cache_bytes"))] = None,
+    redis_url: Annotated[str | None, typer.Option(help=describe("redis_url"))] = None,
+    redis_prefix: Annotated[str | None, typer.Option(help=describe("redis_prefix"))] = None,
     kafka_cluster: Annotated[str | None, typer.Option(help=describe("kafka_cluster"))] = None,
     registry_cluster: Annotated[str | None, typer.Option(help=describe("registry_cluster"))] = None,
 ) -> None:

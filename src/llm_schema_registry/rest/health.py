@@ -15,6 +15,8 @@ from llm_schema_registry.errors import NotReady, Overloaded, RegistryError, Stor
 from llm_schema_registry.rest.request import Request, Response, json_answer, text_answer
 from llm_schema_registry.rest.routing import Handler, Route
 
+Availability = Literal["available", "unavailable"]
+
 READY_SECONDS = 2.0
 """How long the store may take to say that it is there."""
 
@@ -35,7 +37,7 @@ class Readiness(msgspec.Struct, frozen=True):
     """`ready`, or `degraded` when only what is kept can be answered; and each dependency, `available` or not."""
 
     status: Literal["ready", "degraded"]
-    dependencies: dict[str, Literal["available", "unavailable"]]
+    dependencies: dict[str, Availability]
 
 
 class Clusters(msgspec.Struct, frozen=True, rename="kebab"):
@@ -86,10 +88,17 @@ async def get_ready(request: Request) -> Response:
         async with asyncio.timeout(READY_SECONDS):
             await request.call.store.ping()
     except (StoreUnavailable, Overloaded, TimedOut, TimeoutError):
-        return json_answer(Readiness("degraded", {"database": "unavailable"}), cache_control="no-store")
+        return _readiness(request, "degraded", "unavailable")
     except RegistryError as error:
         raise NotReady(f"The store is not ready: {error}") from error
-    return json_answer(Readiness("ready", {"database": "available"}), cache_control="no-store")
+    return _readiness(request, "ready", "available")
+
+
+def _readiness(request: Request, status: Literal["ready", "degraded"], database: Availability) -> Response:
+    redis = request.call.store.shared_cache
+    # Nothing depends on Redis: without it the registry is ready.
+    dependencies = {"database": database} if redis is None else {"database": database, "redis": redis}
+    return json_answer(Readiness(status, dependencies), cache_control="no-store")
 
 
 async def get_metrics(_request: Request) -> Response:

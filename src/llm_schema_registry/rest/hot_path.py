@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 from cachetools import LRUCache
 from structlog.typing import FilteringBoundLogger
 
-from llm_schema_registry.registry.changes import look_for_rebinding
+from llm_schema_registry.registry.changes import look_for_rebinding, wait_for_changes
 from llm_schema_registry.registry.operation import Call
 from llm_schema_registry.rest.rendered import Rendered
 
 DEFAULT_BYTES = 32 * 1024 * 1024
 
 POLL_SECONDS = 0.5
-"""How often the log is asked while anything is kept: how long another process's deletion may go unseen."""
+"""How often the log is asked while anything is kept: how long a deletion by another process may go unseen."""
 
 PATIENCE_SECONDS = 5.0
 """How long one question to the log may take, and how long none may be answered until that is told."""
@@ -92,16 +92,16 @@ class KeptAnswers:
         While the log cannot be read, what is kept is answered on: a content by its id never changes, and a deletion
         is found when the log can be read again.
         """
-        position = 0
+        mark = call.store.freshness.mark
         failing_since: float | None = None
         is_told = False
         while True:
-            await asyncio.sleep(POLL_SECONDS)
+            await wait_for_changes(call, POLL_SECONDS)
             if not self._kept:
                 continue
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
-                    is_unsettled, position = await look_for_rebinding(call, position)
+                    is_unsettled, mark = await look_for_rebinding(call, mark)
             except Exception as error:  # noqa: BLE001 - whatever the store does, following goes on
                 failing_since = failing_since or time.monotonic()
                 if not is_told and time.monotonic() - failing_since >= PATIENCE_SECONDS:

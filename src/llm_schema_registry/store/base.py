@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -39,6 +39,7 @@ from llm_schema_registry.model import (
     Version,
     VersionKey,
 )
+from llm_schema_registry.store.freshness import Freshness
 
 
 class Visibility(Enum):
@@ -317,7 +318,12 @@ class Store(Protocol):
 
     @property
     def reader(self) -> Reader:
-        """Read outside of transactions."""
+        """Read outside of transactions. For one use case: where answers are kept, those of one reader show what was
+        committed before its first question, not before each."""
+
+    @property
+    def freshness(self) -> Freshness:
+        """How far this process has followed the log."""
 
     @property
     def lagging_reader(self) -> Reader:
@@ -336,6 +342,10 @@ class Store(Protocol):
         durable even when the awaiting task is cancelled at that moment; a task in which a cancellation arrives inside
         the block leaves nothing behind.
         """
+
+    @property
+    def shared_cache(self) -> Literal["available", "unavailable"] | None:
+        """Whether the cache that instances share is used now; None when there is none."""
 
     @property
     def is_private(self) -> bool:

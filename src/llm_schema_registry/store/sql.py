@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakSet
 
 from sqlalchemy import select
@@ -21,8 +21,10 @@ from llm_schema_registry.errors import RegistryError, StoreFailed
 from llm_schema_registry.model import Subject
 from llm_schema_registry.store import migrations
 from llm_schema_registry.store.base import Reader, Writer
+from llm_schema_registry.store.cached import CachedReader, ValueCache, ask_log
 from llm_schema_registry.store.engine import Database, is_postgresql, open_database, translated
 from llm_schema_registry.store.fence import Fence, open_fence
+from llm_schema_registry.store.freshness import Freshness
 from llm_schema_registry.store.guard import UNWATCHED, Guard, Watch
 from llm_schema_registry.store.pool import Connection, Lock
 from llm_schema_registry.store.reader import SqlReader
@@ -36,7 +38,12 @@ class SqlStore:
     """A `base.Store` in a SQLite file, in memory, or in PostgreSQL."""
 
     def __init__(
-        self, database: Database, fence: Fence, watch: Watch = UNWATCHED, replica: SqlStore | None = None
+        self,
+        database: Database,
+        fence: Fence,
+        watch: Watch = UNWATCHED,
+        replica: SqlStore | None = None,
+        cache: ValueCache | None = None,
     ) -> None:
         self._database = database
         self._fence = fence
@@ -48,6 +55,9 @@ class SqlStore:
         self._readers, self._writers = database.pools
         self._reader = SqlReader(self.ask)
         self._lagging_reader = SqlReader(self._read_replica)
+        self._cache = cache
+        # Always asked of the database itself: a replica does not know what it lacks.
+        self.freshness = Freshness(ask_log(self.ask))
 
     @classmethod
     def open(
@@ -59,13 +69,15 @@ class SqlStore:
         pool_size: int = 10,
         lock_timeout_seconds: float = 10.0,
         statement_timeout_seconds: float = 30.0,
+        cache: ValueCache | None = None,
     ) -> SqlStore:
         """Prepare a store for `sqlite:///path`, `sqlite://` or `postgresql://...`; the first use connects.
 
         Folders on a file's path are made. `pool_size` bounds the connections that read, and again those that write.
         A lock or connection that is not had within `lock_timeout_seconds` raises TimedOut, and so does a statement
         that PostgreSQL does not finish in time. `replica_url` is a copy of a PostgreSQL that follows it. `watch` is
-        told when the database goes away. Raises ValueError for a URL of another kind.
+        told when the database goes away. With a `cache`, what was read is answered from there while it holds. Raises
+        ValueError for a URL of another kind.
         """
         opened = partial(
             open_database,
@@ -76,17 +88,22 @@ class SqlStore:
         if replica_url and not (is_postgresql(url) and is_postgresql(replica_url)):
             raise ValueError("A replica is a PostgreSQL that follows another one; SQLite has none")
         replica = cls(opened(replica_url), open_fence(replica_url)) if replica_url else None
-        return cls(opened(url), open_fence(url), watch, replica)
+        return cls(opened(url), open_fence(url), watch, replica, cache)
 
     @property
     def reader(self) -> Reader:
-        """Read outside of transactions."""
-        return self._reader
+        """Read outside of transactions, see `base.Store.reader`."""
+        return self._reader if self._cache is None else CachedReader(self.ask, self.freshness, self._cache)
 
     @property
     def lagging_reader(self) -> Reader:
         """Read where answers may be a moment old, see `base.Store.lagging_reader`."""
         return self._lagging_reader
+
+    @property
+    def shared_cache(self) -> Literal["available", "unavailable"] | None:
+        """State of the shared cache, see `base.Store.shared_cache`."""
+        return self._cache.shared.state if self._cache is not None and self._cache.shared is not None else None
 
     @property
     def is_private(self) -> bool:
@@ -109,6 +126,8 @@ class SqlStore:
         finally:
             with translated():
                 await _see_through(self._writers.release(connection))
+        if writer.log_position and self._cache is not None and self._cache.shared is not None:
+            self._cache.shared.announce(writer.log_position)
 
     async def migrate(self) -> str:
         """Bring the tables up to date, see `base.Store.migrate`."""
@@ -214,7 +233,7 @@ async def _run(connection: Connection, statement: Executable, parameters: Parame
 
 async def _end(connection: Connection, writer: SqlWriter, fence: Fence) -> None:
     await writer.write_events()
-    standing = await fence.measure(partial(_run, connection)) if writer.has_told_events else None
+    standing = await fence.measure(partial(_run, connection)) if writer.log_position else None
     with translated():
         await connection.commit()
     fence.keep(standing)

@@ -109,13 +109,16 @@ _COUNT_EVENTS = (
 
 
 class SqlWriter(SqlReader, SqlJobWriter):
-    """The changes of `base.Writer`, made through `run` on the transaction's connection."""
+    """The changes of `base.Writer`, made through `run` on the transaction's connection.
+
+    `log_position` is that of its last event; 0 while none is written.
+    """
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
         self._last_ids: dict[str, int] = {}
         self._pending_events: list[Parameters] = []
-        self.has_told_events = False
+        self.log_position = 0
 
     async def next_version(self, subject: Subject) -> int:
         rows = await self._ask(_NEWEST_NUMBER, of_context=subject.context, of_subject=subject.name)
@@ -230,8 +233,8 @@ class SqlWriter(SqlReader, SqlJobWriter):
         """Write the events that wait. Whoever ends the transaction calls this last, for the order of locks."""
         if self._pending_events:
             pending, self._pending_events = self._pending_events, []
-            self.has_told_events = True
             [[last]] = await self._run(_COUNT_EVENTS, {"more": len(pending)})
+            self.log_position = last
             first = last - len(pending) + 1
             rows = [{"position": first + index, **row} for index, row in enumerate(pending)]
             await self._change((_ADD_EVENTS, rows))
