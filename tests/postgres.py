@@ -112,19 +112,6 @@ class PrivatePostgres:
         self.stop(mode)
         self.start()
 
-    def is_running(self) -> bool:
-        """Tell whether the server runs."""
-        try:
-            self.run("pg_ctl", "status", "--pgdata", str(self._data))
-        except RuntimeError:
-            return False
-        return True
-
-    @property
-    def log(self) -> str:
-        """What the server logged."""
-        return (self._folder / "log").read_text()
-
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Let no process of the server run during the block."""

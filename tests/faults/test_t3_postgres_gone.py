@@ -29,7 +29,8 @@ from postgres import PrivatePostgres
 from registry_client import Registry
 
 WARM_SECONDS = scaled(0.7, 10.0)
-STOPPED_SECONDS = scaled(2.5, 30.0)
+STOPPED_SECONDS = scaled(4.0, 30.0)
+"""Longer than servers try a question again before they refuse it."""
 RECOVERY_SECONDS = 5.0
 _AFTER = {"schema": record("after")}
 
