@@ -107,11 +107,6 @@ class PrivatePostgres:
                 shutil.chown(path, self._owner, self._owner)
         folder.chmod(0o700)
 
-    def restart(self, mode: str = "fast") -> None:
-        """Stop the server and start it again; `immediate` leaves it to recover from its log, as after a crash."""
-        self.stop(mode)
-        self.start()
-
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Let no process of the server run during the block."""
@@ -140,10 +135,6 @@ class PrivatePostgres:
     def url(self, database: str) -> str:
         """Answer the URL of a database."""
         return f"postgresql:///{database}?host={self._folder}&user={_USER}"
-
-    def run_tool(self, program: str, *arguments: str) -> None:
-        """Run one of PostgreSQL's own clients against the server. Raises RuntimeError with what it said."""
-        self.run(program, *self.connection, *arguments)
 
     def remove(self) -> None:
         """Stop the server, if it runs, and remove all it wrote."""

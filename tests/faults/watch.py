@@ -39,9 +39,9 @@ class Watch:
         self._is_stopping = False
         self.looks: list[Look] = []
 
-    def between(self, start: float, end: float) -> list[Look]:
-        """The looks that began and ended within these moments."""
-        return [look for look in self.looks if start <= look.began_at and look.ended_at <= end]
+    def ended_between(self, start: float, end: float) -> list[Look]:
+        """The looks that were answered within these moments."""
+        return [look for look in self.looks if start <= look.ended_at <= end]
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._work())
