@@ -83,9 +83,10 @@ lock: ## Pin every dependency anew, one lock per purpose (needs uv)
 		pyproject.toml -o requirements/mutation.txt
 
 # The tests start private instances of PostgreSQL and Redis; Node.js runs the JavaScript clients.
-setup-test: $(VENV)/.test ## Install what the tests need, PostgreSQL, Redis and Node.js too
+setup-test: $(VENV)/.test ## Install what the tests need: PostgreSQL, Redis, faketime and Node.js too
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(call apt_install,postgresql)
 	@command -v redis-server >/dev/null || $(call apt_install,redis-server)
+	@command -v faketime >/dev/null || $(call apt_install,faketime)
 	@command -v npm >/dev/null || $(call apt_install,nodejs npm)
 
 $(VENV)/bin/python:

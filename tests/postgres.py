@@ -55,8 +55,26 @@ class PrivatePostgres:
         self.run("pg_ctl", "start", "--wait", "--pgdata", str(self._data), "--log", log, "--options", options)
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop the server whose process id stands in the data folder."""
+        """Stop the server whose process id stands in the data folder; `immediate` leaves the next start to recover."""
         self.run("pg_ctl", "stop", "--wait", "--pgdata", str(self._data), "--mode", mode)
+
+    def is_running(self) -> bool:
+        """Tell whether the server runs."""
+        try:
+            self.run("pg_ctl", "status", "--pgdata", str(self._data))
+        except RuntimeError:
+            return False
+        return True
+
+    @property
+    def log(self) -> str:
+        """What the server logged."""
+        return (self._folder / "log").read_text()
+
+    @property
+    def sockets(self) -> Path:
+        """The folder of its socket."""
+        return self._folder
 
     def program(self, name: str) -> str:
         """Answer the path of one of PostgreSQL's programs."""
@@ -89,24 +107,6 @@ class PrivatePostgres:
                 shutil.chown(path, self._owner, self._owner)
         folder.chmod(0o700)
 
-    def restart(self, mode: str = "fast") -> None:
-        """Stop the server and start it again; `immediate` leaves it to recover from its log, as after a crash."""
-        self.stop(mode)
-        self.start()
-
-    def is_running(self) -> bool:
-        """Tell whether the server runs."""
-        try:
-            self.run("pg_ctl", "status", "--pgdata", str(self._data))
-        except RuntimeError:
-            return False
-        return True
-
-    @property
-    def log(self) -> str:
-        """What the server logged."""
-        return (self._folder / "log").read_text()
-
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Let no process of the server run during the block."""
@@ -135,10 +135,6 @@ class PrivatePostgres:
     def url(self, database: str) -> str:
         """Answer the URL of a database."""
         return f"postgresql:///{database}?host={self._folder}&user={_USER}"
-
-    def run_tool(self, program: str, *arguments: str) -> None:
-        """Run one of PostgreSQL's own clients against the server. Raises RuntimeError with what it said."""
-        self.run(program, *self.connection, *arguments)
 
     def remove(self) -> None:
         """Stop the server, if it runs, and remove all it wrote."""

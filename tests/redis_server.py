@@ -126,9 +126,11 @@ class PrivateRedis:
         command = ["redis-cli", "-e", "-s", str(self._socket), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=DEADLINE_SECONDS).stdout
 
-    def flush(self) -> None:
-        """Remove every key."""
+    def flush(self) -> int:
+        """Remove every key; return how many keys."""
+        removed = int(self.ask("DBSIZE"))
         self.ask("FLUSHALL")
+        return removed
 
     def keys(self, pattern: str = KEYS) -> list[str]:
         """Name the keys of a pattern."""

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import Literal, TextIO
+from typing import Literal, TextIO, cast
 
 import msgspec
 import structlog
@@ -162,10 +162,11 @@ def exposition() -> bytes:
 def open_log(level: LogLevel, stream: TextIO | None = None) -> FilteringBoundLogger:
     """Make a structured log of at least `level`: one JSON object a line, to stderr unless told otherwise.
 
-    JSON escapes line ends and everything outside ASCII, so nothing that a user sends can look like another line.
+    JSON escapes line ends and everything outside ASCII, so nothing that a user sends can look like another line. A line
+    that cannot be written is lost; what it tells of goes on.
     """
     log: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(stream or sys.stderr),
+        structlog.PrintLogger(cast("TextIO", _Forgiving(stream or sys.stderr))),
         processors=[
             structlog.processors.add_log_level,
             _stamp,
@@ -175,6 +176,21 @@ def open_log(level: LogLevel, stream: TextIO | None = None) -> FilteringBoundLog
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
     ).bind()
     return log
+
+
+class _Forgiving:
+    """A stream as a log needs it: a full disk or a closed pipe behind it is not the writer's failure."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def _stamp(_logger: object, _method: str, event: EventDict) -> EventDict:

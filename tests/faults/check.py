@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from faults.history import History
-from llm_schema_registry.model import DEFAULT_CONTEXT, Event, EventType, Version
+from llm_schema_registry.model import Event, EventType, Version
 from llm_schema_registry.store.base import VersionFilter, Visibility
 from llm_schema_registry.store.sql import SqlStore
 
@@ -43,27 +43,36 @@ class Count:
         )
 
 
-async def check(history: History, database_url: str, urls: Sequence[str] = (), *, may_skip_ids: bool = False) -> Count:
+async def check(history: History, database_url: str, urls: Sequence[str] = (), *, is_restored: bool = False) -> Count:
     """Hold the database, and what each server answers, against a history of registrations.
 
-    Nothing else may have written to the database, and nothing may be under way. `may_skip_ids` when the database was
-    restored: ids need only rise.
+    Nothing else may have written to the database, and nothing may be under way. `is_restored` when the database is a
+    copy that was fenced: ids and the log's positions need only rise, and the log tells of the fence.
     """
     store = SqlStore.open(database_url)
     try:
         versions = await store.reader.search_versions(VersionFilter(visibility=Visibility.ALL))
         events = await _all_events(store)
-        max_id = await store.reader.find_max_schema_id(DEFAULT_CONTEXT)
+        contexts = {version.subject.context for version in versions}
+        max_ids = {context: await store.reader.find_max_schema_id(context) for context in contexts}
     finally:
         await store.close()
+    positions = [position for position, _ in events]
+    if is_restored:
+        events = [(position, event) for position, event in events if event.type is not EventType.COPY_RESTORED]
     count = Count(sent=len(history.intents), versions=len(versions), events=len(events))
     faults = count.faults
     faults += _faults_of_versions(versions, {intent.text for intent in history.intents})
+    if positions != (sorted(set(positions)) if is_restored else list(range(1, len(positions) + 1))):
+        faults.append("positions of events have gaps")
     faults += _faults_of_events(versions, events)
-    ids = {version.schema.id for version in versions}
-    count.contents = len(ids)
-    if not may_skip_ids and ids != set(range(1, max_id + 1)):
-        faults.append(f"ids have gaps or contents that no version uses: {len(ids)} are used, the largest is {max_id}")
+    for context, max_id in max_ids.items():
+        ids = {version.schema.id for version in versions if version.subject.context == context}
+        count.contents += len(ids)
+        if max_id != max(ids) or not (is_restored or ids == set(range(1, max_id + 1))):
+            faults.append(
+                f"ids have gaps or contents that no version uses: {len(ids)} are used, the largest is {max_id}"
+            )
     _count_outcomes(history, versions, count)
     for url in urls:
         faults += await _faults_of_answers(history, url)
@@ -81,26 +90,25 @@ def _faults_of_versions(versions: Iterable[Version], texts: set[str]) -> list[st
     """A content has one id, an id one content; numbers have no gaps; nothing is there that nobody sent."""
     faults = []
     numbers: defaultdict[str, list[int]] = defaultdict(list)
-    texts_of: defaultdict[int, set[str]] = defaultdict(set)
-    ids_of: defaultdict[str, set[int]] = defaultdict(set)
+    texts_of: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
+    ids_of: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
     for version in versions:
+        context, text = version.subject.context, version.schema.content.text
         numbers[str(version.subject)].append(version.version)
-        texts_of[version.schema.id].add(version.schema.content.text)
-        ids_of[version.schema.content.text].add(version.schema.id)
+        texts_of[context, version.schema.id].add(text)
+        ids_of[context, text].add(version.schema.id)
     for subject, found in numbers.items():
         if sorted(found) != list(range(1, len(found) + 1)):
             faults.append(f"{subject}: versions are not contiguous: {sorted(found)}")
     faults += [f"id {id_} names {len(of)} contents" for id_, of in texts_of.items() if len(of) > 1]
-    faults += [f"a content has ids {sorted(ids)}: {text}" for text, ids in ids_of.items() if len(ids) > 1]
-    faults += [f"nobody sent {text}" for text in ids_of.keys() - texts]
+    faults += [f"a content has ids {sorted(ids)}: {of}" for of, ids in ids_of.items() if len(ids) > 1]
+    faults += [f"nobody sent {text}" for _, text in ids_of if text not in texts]
     return faults
 
 
 def _faults_of_events(versions: Sequence[Version], events: Sequence[tuple[int, Event]]) -> list[str]:
     """Each version has one event; in the order of commits new ids and the versions of a subject rise."""
     faults = []
-    if [position for position, _ in events] != list(range(1, len(events) + 1)):
-        faults.append("positions of events have gaps")
     if strange := [event for _, event in events if event.type is not EventType.VERSION_REGISTERED]:
         faults.append(f"events that no client caused: {strange[:3]}")
     told = Counter((str(event.subject), event.version, event.schema_id) for _, event in events)
@@ -108,17 +116,18 @@ def _faults_of_events(versions: Sequence[Version], events: Sequence[tuple[int, E
     kept.update((str(version.subject), version.version, version.schema.id) for version in versions)
     if told != kept:
         faults.append(f"events without version: {list(told - kept)[:3]}, versions without: {list(kept - told)[:3]}")
-    largest_id = 0
-    known_ids: set[int] = set()
+    largest_ids: Counter[str] = Counter()
+    known_ids: set[tuple[str, int]] = set()
     last_version: Counter[str] = Counter()
     for position, event in events:
         assert event.version is not None
         assert event.schema_id is not None
-        if event.schema_id not in known_ids:
-            if event.schema_id <= largest_id:
-                faults.append(f"event {position}: new id {event.schema_id} was committed after {largest_id}")
-            known_ids.add(event.schema_id)
-            largest_id = max(largest_id, event.schema_id)
+        context, schema_id = event.subject.context, event.schema_id
+        if (context, schema_id) not in known_ids:
+            if schema_id <= largest_ids[context]:
+                faults.append(f"event {position}: new id {schema_id} was committed after {largest_ids[context]}")
+            known_ids.add((context, schema_id))
+            largest_ids[context] = max(largest_ids[context], schema_id)
         if event.version <= last_version[str(event.subject)]:
             faults.append(f"event {position}: version {event.version} of {event.subject} was committed out of order")
         last_version[str(event.subject)] = event.version
@@ -154,7 +163,7 @@ async def _faults_of_answers(history: History, url: str) -> list[str]:
     """Read every acknowledged version and id from a server, byte for byte."""
     faults: list[str] = []
     wanted = {(f"/subjects/{i.subject}/versions/{i.version}", i.text, i.id) for i in history.acknowledged}
-    wanted |= {(f"/schemas/ids/{i.id}", i.text, i.id) for i in history.acknowledged}
+    wanted |= {(f"/schemas/ids/{i.id}?subject={i.subject}", i.text, i.id) for i in history.acknowledged}
     left = iter(sorted(wanted))
 
     async def read(http: httpx.AsyncClient) -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from polling import until
+
 CLIENT_SECONDS = 40
 """How long a client waits for an answer: longer than a server lets any request take."""
 _PAUSE_SECONDS = 0.05
@@ -30,6 +32,7 @@ class Intent:
     text: str
     status: int | None = None
     is_unsent: bool = False
+    url: str = ""
     version: int = 0
     id: int = 0
     retry_after: str | None = None
@@ -65,9 +68,27 @@ class History:
         """What no client expects: a refusal of a registration that is right, with what it said."""
         return [i.answer for i in self.intents if i.status is not None and 400 <= i.status < 500]
 
-    def first_acknowledged_after(self, moment: float) -> float:
-        """Seconds from a moment of the monotonic clock to the next acknowledgement. Raises ValueError if none came."""
-        return min(i.answered_at for i in self.intents if i.is_acknowledged and i.answered_at >= moment) - moment
+    async def grow(self, acknowledged: int, seconds: float) -> None:
+        """Wait so long, and until so many more were acknowledged. Raises TimeoutError after another minute."""
+        goal = len(self.acknowledged) + acknowledged
+        await asyncio.sleep(seconds)
+        await until(lambda count: count >= goal, self._count, 60)
+
+    async def _count(self) -> int:
+        return len(self.acknowledged)
+
+    async def recovery(self, url: str, moment: float, patience: float = 10.0) -> float:
+        """Wait until a server acknowledges again; return how long after a moment of the monotonic clock it did.
+
+        Infinite when it does not within `patience` seconds.
+        """
+        while time.monotonic() < moment + patience:
+            answered = (i.answered_at for i in self.intents if i.is_acknowledged and i.url == url)
+            seconds = min((at - moment for at in answered if at >= moment), default=None)
+            if seconds is not None:
+                return seconds
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return float("inf")
 
 
 def record(*fields: str) -> str:
@@ -78,6 +99,7 @@ def record(*fields: str) -> str:
 
 async def send(http: httpx.AsyncClient, url: str, intent: Intent) -> None:
     """Send one registration and note the answer; a broken connection leaves it without one."""
+    intent.url = url
     try:
         response = await http.post(f"{url}/subjects/{intent.subject}/versions", json={"schema": intent.text})
         answer = response.json()

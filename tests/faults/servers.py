@@ -6,8 +6,9 @@ Refuses to hide what they logged: every start writes into a folder of its own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -75,6 +76,8 @@ class Servers:
         return server
 
 
-def _lines(log: Path) -> list[dict[str, Any]]:
-    """Read a log; a process that was killed may have left half a line."""
-    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{") and line.endswith("}")]
+def _lines(log: Path) -> Iterator[dict[str, Any]]:
+    """Read a log; a process that was killed, or had no room, may have left half a line, also before a whole one."""
+    for line in log.read_text().splitlines():
+        with contextlib.suppress(ValueError):
+            yield json.loads(line)

@@ -87,5 +87,5 @@ async def test_what_a_server_answers(sound: tuple[Path, History], tmp_path: Path
         async with httpx.AsyncClient() as http:
             await send(http, servers.urls[0], other)
         count = await check(history, f"sqlite:///{file}", servers.urls)
-    assert len(count.faults) == 7
+    assert len(count.faults) == 8
     assert all("instead of" in fault for fault in count.faults)

@@ -43,6 +43,16 @@ def test_long_texts_are_cut() -> None:
     assert json.loads(stream.getvalue())["told"] == "x" * 256 + "..."
 
 
+def test_a_line_that_cannot_be_written_is_no_failure(capfd: pytest.CaptureFixture[str]) -> None:
+    with Path("/dev/full").open("w", buffering=1) as full:
+        open_log("info", full).info("event")
+        with pytest.raises(OSError, match="No space left"):
+            full.write("the device refuses everything\n")
+        # What is left in its buffer goes elsewhere, so that closing it succeeds.
+        os.dup2(1, full.fileno())
+    assert "event" in capfd.readouterr().out
+
+
 def test_several_processes_count_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     count = "from llm_schema_registry import telemetry; telemetry.request_served('GET', '/counted-together', 200, 0.1)"
     for _ in range(3):

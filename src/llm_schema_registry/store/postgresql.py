@@ -111,6 +111,8 @@ class PostgresConnection:
             else:
                 sql, values = self._texts.bind(statement, parameters)
             return await self._raw.fetch(sql, *values)  # type: ignore[no-any-return]  # asyncpg has no types
+        except asyncpg.InternalClientError as error:
+            raise self._lost() from error
         except asyncpg.PostgresError:
             raise
         except BaseException:
@@ -157,8 +159,15 @@ class PostgresConnection:
     async def _say(self, command: str, seconds: float | None = None) -> str:
         try:
             return await self._raw.execute(command, timeout=seconds)  # type: ignore[no-any-return]  # asyncpg has no types
+        except asyncpg.InternalClientError as error:
+            raise self._lost() from error
         except asyncpg.PostgresError:
             raise
         except BaseException:
             self._is_interrupted = True
             raise
+
+    def _lost(self) -> asyncpg.ConnectionDoesNotExistError:
+        """Break off a connection which the server has told that it ends, and whose end asyncpg has not seen yet."""
+        self._raw.terminate()
+        return asyncpg.ConnectionDoesNotExistError("the server ended the connection")
