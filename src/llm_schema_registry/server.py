@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import sys
@@ -55,6 +56,12 @@ STOP_SECONDS = 4.0
 """How long requests that have begun may go on after the signal to stop."""
 
 _POLL_SECONDS = 0.005
+
+BACKLOG = 4096
+"""Connections that the kernel may hold before they are accepted."""
+
+_OTHER_FILES = 500
+"""Files that a process opens besides its clients' connections: those to databases, pipes of compilers, modules."""
 # -P: a module's name in the current folder is no module of ours.
 _WORKER = (sys.executable, "-P", "-c", "from llm_schema_registry.server import run_worker; run_worker()")
 
@@ -72,9 +79,9 @@ def run(settings: Settings) -> None:
     log = telemetry.open_log(settings.log_level)
     settings = msgspec.structs.replace(settings, port=_claim_port(settings.host, settings.port))
     if settings.workers == 1:
-        _run(_serve(settings, log, partial(_greet, settings)))
+        _run(_serve(settings, log, partial(_greet, settings)), settings.max_connections)
     else:
-        _run(_supervise(settings, log))
+        _run(_supervise(settings, log), settings.max_connections)
 
 
 def run_worker() -> None:
@@ -86,7 +93,10 @@ def run_worker() -> None:
         sys.stdout.flush()
 
     try:
-        _run(_serve(settings, telemetry.open_log(settings.log_level), say, leash=sys.stdin.fileno()))
+        _run(
+            _serve(settings, telemetry.open_log(settings.log_level), say, leash=sys.stdin.fileno()),
+            settings.max_connections,
+        )
     except StartRefused as error:
         sys.exit(f"error: {error}")
     leave()
@@ -103,7 +113,11 @@ def leave() -> NoReturn:
     os._exit(0)
 
 
-def _run(serving: Coroutine[Any, Any, None]) -> None:
+def _run(serving: Coroutine[Any, Any, None], max_connections: int) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max_connections + _OTHER_FILES
+    # What a shell allows at first, often 1,024, is no bound that anybody chose.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
     sys.setswitchinterval(SWITCH_SECONDS)
     uvloop.run(serving)
 
@@ -180,7 +194,9 @@ async def _serve(
             port=port,
             interface=Interfaces.ASGINL,
             websockets=False,
-            backlog=1024,
+            backlog=BACKLOG,
+            # Granian's word for how many connections are open at once; the next ones are not answered until one closes.
+            backpressure=settings.max_connections,
             log_enabled=False,
         )
         serving = asyncio.ensure_future(server.serve())

@@ -115,6 +115,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     request_timeout_seconds: Annotated[
         float, Meta(description="Longest time that one request may take, in seconds.", gt=0, le=3600)
     ] = 30.0
+    max_connections: Annotated[
+        int,
+        Meta(
+            description="Clients' connections that each worker keeps open at once; further ones wait until one closes.",
+            ge=1,
+        ),
+    ] = 10_000
     answer_cache_bytes: Annotated[
         int,
         Meta(description="Memory for finished answers of reads by id and guid, in bytes; 0 keeps none.", ge=0),

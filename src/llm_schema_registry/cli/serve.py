@@ -47,6 +47,7 @@ def serve(
     max_body_bytes: Annotated[int | None, typer.Option(help=describe("max_body_bytes"))] = None,
     max_schema_bytes: Annotated[int | None, typer.Option(help=describe("max_schema_bytes"))] = None,
     request_timeout_seconds: Annotated[float | None, typer.Option(help=describe("request_timeout_seconds"))] = None,
+    max_connections: Annotated[int | None, typer.Option(help=describe("max_connections"))] = None,
     answer_cache_bytes: Annotated[int | None, typer.Option(help=describe("answer_cache_bytes"))] = None,
     value_cache_bytes: Annotated[int | None, typer.Option(help=describe("value_cache_bytes"))] = None,
     redis_url: Annotated[str | None, typer.Option(help=describe("redis_url"))] = None,

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from sqlalchemy.sql import Executable
 
-from llm_schema_registry.store.rows import Parameters, Rows
+from llm_schema_registry.store.rows import Change, Parameters, Rows
 
 
 class Lock(NamedTuple):
@@ -31,6 +31,9 @@ class Connection(Protocol):
 
     async def run(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
         """Run a statement, of a list once for each member."""
+
+    async def run_together(self, changes: Sequence[Change]) -> Rows:
+        """Make changes of which none depends on another's outcome; answer the rows of the last."""
 
     async def begin(self, locks: Sequence[Lock]) -> None:
         """Begin a transaction and take its locks in the order given."""

@@ -6,7 +6,9 @@ Refuses to know a table.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 import asyncpg
 from sqlalchemy import BigInteger, NullPool, bindparam, func, select
@@ -17,13 +19,14 @@ from sqlalchemy.sql import Executable
 
 from llm_schema_registry.errors import StoreFailed, StoreUnavailable
 from llm_schema_registry.store.pool import Lock, Pool, Pools
-from llm_schema_registry.store.rows import Parameters, Rows
+from llm_schema_registry.store.rows import Change, Parameters, Rows
 from llm_schema_registry.store.texts import Texts
 
 _CONNECT_SECONDS = 3
 # A process that hangs inside a transaction must not keep its locks for ever.
 _IDLE_MILLISECONDS = 60_000
 _PREPARED_STATEMENTS = 250
+_PLACE = re.compile(r"\$(\d+)")
 # A commit is seen through when its caller has given up, but not for ever.
 _COMMIT_SECONDS = 10.0
 # How long a connection may take to end in order after a statement of it was given up.
@@ -101,23 +104,18 @@ class PostgresConnection:
 
     async def run(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
         """Run a statement."""
-        try:
-            if isinstance(parameters, list):
-                sql, rows = self._texts.bind_many(statement, parameters)
-                if len(rows) > 1:
-                    await self._raw.executemany(sql, rows)
-                    return []
-                values = rows[0]
-            else:
-                sql, values = self._texts.bind(statement, parameters)
-            return await self._raw.fetch(sql, *values)  # type: ignore[no-any-return]  # asyncpg has no types
-        except asyncpg.InternalClientError as error:
-            raise self._lost() from error
-        except asyncpg.PostgresError:
-            raise
-        except BaseException:
-            self._is_interrupted = True
-            raise
+        if isinstance(parameters, list):
+            sql, rows = self._texts.bind_many(statement, parameters)
+            with self._watched():
+                await self._raw.executemany(sql, rows)
+            return []
+        return await self._fetch(*self._texts.bind(statement, parameters))
+
+    async def run_together(self, changes: Sequence[Change]) -> Rows:
+        """Make changes in one round trip, as one statement of several parts, and answer the rows of the last."""
+        bound = [self._texts.bind(*change) for change in changes]
+        sql = _joined(tuple(part for part, _ in bound))
+        return await self._fetch(sql, [value for _, values in bound for value in values])
 
     async def begin(self, locks: Sequence[Lock]) -> None:
         """Begin a transaction and take its locks.
@@ -156,18 +154,37 @@ class PostgresConnection:
         else:
             self._raw.terminate()
 
+    async def _fetch(self, sql: str, values: Sequence[object]) -> Rows:
+        with self._watched():
+            return await self._raw.fetch(sql, *values)  # type: ignore[no-any-return]  # asyncpg has no types
+
     async def _say(self, command: str, seconds: float | None = None) -> str:
-        try:
+        with self._watched():
             return await self._raw.execute(command, timeout=seconds)  # type: ignore[no-any-return]  # asyncpg has no types
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Mind whether a statement was left in its middle."""
+        try:
+            yield
         except asyncpg.InternalClientError as error:
-            raise self._lost() from error
+            # The server has told that it ends the connection, and asyncpg has not seen its end yet.
+            self._raw.terminate()
+            raise asyncpg.ConnectionDoesNotExistError("the server ended the connection") from error
         except asyncpg.PostgresError:
             raise
         except BaseException:
             self._is_interrupted = True
             raise
 
-    def _lost(self) -> asyncpg.ConnectionDoesNotExistError:
-        """Break off a connection which the server has told that it ends, and whose end asyncpg has not seen yet."""
-        self._raw.terminate()
-        return asyncpg.ConnectionDoesNotExistError("the server ended the connection")
+
+@lru_cache(maxsize=256)
+def _joined(parts: tuple[str, ...]) -> str:
+    """Make one statement of several that change something; each goes on counting where the one before ended."""
+    counted, numbered = 0, []
+    for part in parts:
+        numbered.append(_PLACE.sub(lambda place, before=counted: f"${int(place[1]) + before}", part))  # type: ignore[misc]  # a default that binds
+        counted += max((int(number) for number in _PLACE.findall(part)), default=0)
+    *first, last = numbered
+    named = ", ".join(f"change_{index} AS ({part})" for index, part in enumerate(first))
+    return f"WITH {named} {last}" if named else last

@@ -20,6 +20,9 @@ AnyRow = Sequence[Any]
 Rows = Sequence[AnyRow]
 Ask = Callable[[Executable, Parameters], Awaitable[Rows]]
 Run = Callable[[Executable, Parameters | list[Parameters]], Awaitable[Rows]]
+Change = tuple[Executable, Parameters]
+RunTogether = Callable[[Sequence[Change]], Awaitable[Rows]]
+"""Makes changes of which none depends on another's outcome, and answers the rows of the last."""
 
 
 class Asker:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Collection, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Literal
@@ -28,7 +28,7 @@ from llm_schema_registry.store.freshness import Freshness
 from llm_schema_registry.store.guard import UNWATCHED, Guard, Watch
 from llm_schema_registry.store.pool import Connection, Lock
 from llm_schema_registry.store.reader import SqlReader
-from llm_schema_registry.store.rows import Parameters, Rows
+from llm_schema_registry.store.rows import Change, Parameters, Rows
 from llm_schema_registry.store.writer import SqlWriter
 
 _PING = select(1)
@@ -119,7 +119,7 @@ class SqlStore:
         try:
             # A database in memory has one connection, which this transaction holds.
             committed = None if self._cache is None or self.is_private else self.reader
-            writer = SqlWriter(partial(_run, connection), committed)
+            writer = SqlWriter(partial(_run, connection), partial(_run_together, connection), committed)
             yield writer
             await _see_through(_end(connection, writer, self._fence))
         except StoreFailed:
@@ -231,6 +231,11 @@ def _locks(lock: Collection[Subject], share: Collection[Subject]) -> list[Lock]:
 async def _run(connection: Connection, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
     with translated():
         return await connection.run(statement, parameters)
+
+
+async def _run_together(connection: Connection, changes: Sequence[Change]) -> Rows:
+    with translated():
+        return await connection.run_together(changes)
 
 
 async def _end(connection: Connection, writer: SqlWriter, fence: Fence) -> None:

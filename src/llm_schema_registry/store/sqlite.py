@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import dialect
 from sqlalchemy.sql import Delete, Executable
 
 from llm_schema_registry.store.pool import Lock, Pool, Pools
-from llm_schema_registry.store.rows import Parameters, Rows
+from llm_schema_registry.store.rows import Change, Parameters, Rows
 from llm_schema_registry.store.texts import Texts
 
 T = TypeVar("T")
@@ -142,6 +142,13 @@ class SqliteConnection:
             # It may take any number of rows with it.
             return await self._in_thread(lambda: self._raw.execute(sql, values).fetchall())
         return await self._change(sql, values)
+
+    async def run_together(self, changes: Sequence[Change]) -> Rows:
+        """Make changes one after the other; answer the rows of the last."""
+        rows: Rows = []
+        for statement, parameters in changes:
+            rows = await self.run(statement, parameters)
+        return rows
 
     async def begin(self, locks: Sequence[Lock]) -> None:
         """Begin a transaction that excludes every other writer."""

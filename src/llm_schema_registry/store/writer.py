@@ -22,7 +22,7 @@ from llm_schema_registry.names import parse_subject
 from llm_schema_registry.store.base import IdTaken, Reader, VersionTaken
 from llm_schema_registry.store.jobs import SqlJobWriter
 from llm_schema_registry.store.reader import SqlReader
-from llm_schema_registry.store.rows import Parameters, Run, json_of, refuse_unstorable
+from llm_schema_registry.store.rows import Change, Parameters, Rows, Run, RunTogether, json_of, refuse_unstorable
 from llm_schema_registry.store.tables import (
     MAX_KEY_BYTES,
     contexts,
@@ -39,8 +39,8 @@ from llm_schema_registry.store.tables import (
 
 # Both databases bound the number of parameters of a statement.
 _CHUNK = 500
-
-Change = tuple[Executable, list[Parameters]]
+# Rows of one kind that wait; more are written at once.
+_FEW = 3
 
 _OF_CONTEXT = contexts.c.name == bindparam("of_context")
 _OF_SCOPE = (subjects.c.context == bindparam("of_context")) & (subjects.c.name == bindparam("of_subject"))
@@ -114,8 +114,13 @@ class SqlWriter(SqlReader, SqlJobWriter):
     `log_position` is that of its last event; 0 while none is written.
     """
 
-    def __init__(self, run: Run, committed: Reader | None = None) -> None:
-        super().__init__(run)
+    def __init__(self, run: Run, run_together: RunTogether, committed: Reader | None = None) -> None:
+        super().__init__(self._run_next)
+        self._run_at_once = run
+        self._run_together = run_together
+        # Changes that nobody needs an answer to wait for the next that somebody does: on PostgreSQL they are one round
+        # trip then, while the context and the log are locked.
+        self._waiting: list[Change] = []
         self.committed: Reader = committed or self
         self._subjects: set[Subject] = set()
         self._last_ids: dict[str, int] = {}
@@ -173,7 +178,7 @@ class SqlWriter(SqlReader, SqlJobWriter):
         await self._hold_context(subject.context)
         if subject not in self._subjects:
             await self._change((_ADD_SUBJECT, [_subject_row(subject)]))
-        if not await self._run(_ADD_VERSION, row):
+        if not await self._make_waiting((_ADD_VERSION, row)):
             raise VersionTaken(f"Subject {subject} already has a version {version}")
 
     async def soft_delete_versions(self, subject: Subject, versions: Sequence[int]) -> None:
@@ -244,14 +249,26 @@ class SqlWriter(SqlReader, SqlJobWriter):
             first = last - len(pending) + 1
             rows = [{"position": first + index, **row} for index, row in enumerate(pending)]
             await self._change((_ADD_EVENTS, rows))
+        await self._make_waiting()
 
-    async def _change(self, *changes: Change) -> None:
-        """Write rows, or none of them when one cannot be stored."""
+    async def _change(self, *changes: tuple[Executable, list[Parameters]]) -> None:
+        """Write rows, soon, or none of them when one cannot be stored."""
         for _, rows in changes:
             refuse_unstorable(rows)
         for statement, rows in changes:
-            if rows:
+            if len(rows) > _FEW:
                 await self._run(statement, rows)
+            else:
+                self._waiting += [(statement, row) for row in rows]
+
+    async def _make_waiting(self, *last: Change) -> Rows:
+        """Make the changes that wait, then one more, whose rows are the answer."""
+        changes, self._waiting = [*self._waiting, *last], []
+        return await self._run_together(changes) if changes else []
+
+    async def _run_next(self, statement: Executable, parameters: Parameters | list[Parameters]) -> Rows:
+        await self._make_waiting()
+        return await self._run_at_once(statement, parameters)
 
     async def _hold_context(self, context: str) -> int:
         """Lock a context's row until the end of the transaction; answer the largest id ever given in it."""
@@ -283,7 +300,7 @@ def _subject_row(subject: Subject) -> Parameters:
     return row
 
 
-def _rows_of(schema: Schema) -> list[Change]:
+def _rows_of(schema: Schema) -> list[tuple[Executable, list[Parameters]]]:
     """Build the rows of a content: its own, and those by which it is found."""
     content = schema.content
     owner: Parameters = {"context": schema.context, "schema_id": schema.id}
