@@ -281,7 +281,8 @@ class SqlWriter(SqlReader, SqlJobWriter):
     async def _put(self, statement: Executable, scope: Subject, column: str, document: str) -> None:
         row = _subject_row(scope) | {column: document}
         await self._hold_context(scope.context)
-        await self._change((statement, [row]))
+        # Never beside another change of the same row, which PostgreSQL refuses in one statement.
+        await self._run(statement, row)
 
     async def _forget(self, subject: Subject) -> None:
         """Remove the row of a subject that has neither versions nor settings."""
