@@ -114,10 +114,13 @@ def leave() -> NoReturn:
 
 
 def _run(serving: Coroutine[Any, Any, None], max_connections: int) -> None:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = max_connections + _OTHER_FILES
     # What a shell allows at first, often 1,024, is no bound that anybody chose.
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
+    if allowed not in (resource.RLIM_INFINITY, most) and allowed < wanted:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most)
+        )
     sys.setswitchinterval(SWITCH_SECONDS)
     uvloop.run(serving)
 

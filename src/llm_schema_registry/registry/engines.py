@@ -75,6 +75,9 @@ class Engines:
         """Parse, or answer what an equal call parsed before. Raises InvalidSchema."""
         key = (schema_type, text, tuple(references), is_new)
         parsed = self._parsed.get(key)
+        if parsed is None and not is_new:
+            # What passed the checks for new schemas is the same without them: mostly what was just registered.
+            parsed = self._parsed.get((*key[:3], True))
         if parsed is None:
             fmt = get_format(self.formats, schema_type)
             parsed = await self.run(fmt.parse, text, references, is_new=is_new)

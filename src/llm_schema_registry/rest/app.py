@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
+import logging
 import random
 import re
 import time
@@ -68,6 +69,7 @@ class RestApp:
         self._router = Router(routes)
         self._call = call
         self._log = log
+        self._tells_requests = log.is_enabled_for(logging.INFO)
         self._options = options or Options()
         self.kept_answers = KeptAnswers(self._options.answer_cache_bytes)
 
@@ -185,15 +187,16 @@ class RestApp:
     def _tell(self, method: str, endpoint: str, status: int, started: float, request_id: str, **named: str) -> None:
         seconds = time.perf_counter() - started
         telemetry.request_served(method if method in _METHODS else "other", endpoint, status, seconds)
-        self._log.info(
-            "request",
-            method=method,
-            route=endpoint,
-            status=status,
-            duration_ms=round(seconds * 1000, 3),
-            request_id=request_id,
-            **named,
-        )
+        if self._tells_requests:
+            self._log.info(
+                "request",
+                method=method,
+                route=endpoint,
+                status=status,
+                duration_ms=round(seconds * 1000, 3),
+                request_id=request_id,
+                **named,
+            )
 
 
 def _error_answer(status: int, code: int, message: str) -> Response:
