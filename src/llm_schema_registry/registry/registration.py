@@ -229,7 +229,9 @@ async def _find_active(
     """Find the active version that a registration would repeat. Version -1 compares with the latest only."""
     if latest is None:
         return None
-    for guid in dict.fromkeys(guid_of(content) for content in candidate.repeated_contents(config, latest)):
+    contents = candidate.repeated_contents(config, latest)
+    # Mostly they are one and the same, which is seen sooner than computed.
+    for guid in [guid_of(content) for place, content in enumerate(contents) if content not in contents[:place]]:
         existing = await reader.find_version_by_guid(subject, guid, Visibility.ALL)
         if existing is not None and existing.is_deleted:
             existing = await reader.find_version_by_guid(subject, guid)
