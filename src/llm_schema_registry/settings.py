@@ -11,7 +11,6 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Meta
@@ -182,14 +181,9 @@ def load_settings(
 
 def without_password(url: str) -> str:
     """Return a URL as it may be shown: its password and its query's values hidden."""
-    parts = urlsplit(url)
-    user, at, place = parts.netloc.rpartition("@")
-    if ":" in user:
-        user = f"{user.partition(':')[0]}:***"
-    query = re.sub(r"=[^&]*", "=***", parts.query)
-    shown = urlunsplit(parts._replace(netloc=f"{user}{at}{place}", query=query))
-    # urlunsplit drops the empty authority that makes `sqlite:///path` what it is.
-    return shown if "://" in shown else shown.replace(":", "://", 1)
+    place, mark, query = url.partition("?")
+    place = re.sub(r"://([^/:@]*):[^/]*@", r"://\1:***@", place)
+    return f"{place}{mark}{re.sub('=[^&]*', '=***', query)}"
 
 
 def _of_file(path: Path) -> dict[str, tuple[str, object]]:

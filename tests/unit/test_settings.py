@@ -109,6 +109,7 @@ def test_every_setting_is_described() -> None:
         ("postgresql://user:se:c@ret@host/db", "postgresql://user:***@host/db"),
         ("redis://:secret@host:6379/0", "redis://:***@host:6379/0"),
         ("rediss+cluster://user:secret@host", "rediss+cluster://user:***@host"),
+        ("sqlite:////var/registry.db", "sqlite:////var/registry.db"),
         ("unix:///run/redis?password=secret", "unix:///run/redis?password=***"),
         ("postgresql://host/db?password=secret&sslmode=require", "postgresql://host/db?password=***&sslmode=***"),
     ],
