@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -96,9 +97,19 @@ class SqliteDatabase:
         raw = sqlite3.connect(
             self._uri, uri=True, timeout=timeout_seconds, isolation_level=None, check_same_thread=False
         )
-        for pragma in self._pragmas:
-            raw.execute(pragma)
-        return raw
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            try:
+                for pragma in self._pragmas:
+                    raw.execute(pragma)
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() > deadline:
+                    raw.close()
+                    raise
+            else:
+                return raw
+            # While another process recovers the file after a kill, SQLite does not wait by itself.
+            time.sleep(_RETRY_SECONDS[1])
 
     async def connect(self) -> SqliteConnection:
         """Make one connection more."""

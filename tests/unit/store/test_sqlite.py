@@ -124,6 +124,27 @@ async def test_a_lock_of_another_process_is_waited_for(
     other.close()
 
 
+@pytest.mark.parametrize("is_released", [True, False])
+async def test_who_opens_waits_for_a_lock_that_sqlite_does_not_wait_for(tmp_path: Path, is_released: bool) -> None:
+    """Changing the journal is refused at once while another process reads, or recovers after a kill."""
+    other = sqlite3.connect(tmp_path / "notes.db", isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE notes (id INTEGER)")
+    other.execute("BEGIN")
+    other.execute("SELECT * FROM notes").fetchall()
+    if is_released:
+        asyncio.get_running_loop().call_later(0.1, other.execute, "COMMIT")
+    database = SqliteDatabase(tmp_path / "notes.db", pool_size=1, lock_timeout_seconds=0.5)
+    if is_released:
+        connection = await database.pools.readers.acquire()
+        assert await connection.run(select(literal(1)), {}) == [(1,)]
+        await database.pools.readers.release(connection)
+    else:
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            await database.pools.readers.acquire()
+    await database.close()
+    other.close()
+
+
 async def test_an_error_of_a_question_comes_out(connection: SqliteConnection) -> None:
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         await connection.run(select(Table("absent", MetaData(), Column("id", Integer))), {})
