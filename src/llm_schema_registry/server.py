@@ -223,9 +223,10 @@ async def _serve(
             loop.add_reader(leash, stop)
         try:
             await _listening(serving, host, port)
+            # Told first: whoever hears that it is ready may look for what it logged, or end it.
+            log.info("started", host=host, port=port, version=__version__)
             on_ready()
             spare_collections()
-            log.info("started", host=host, port=port, version=__version__)
             await serving
         except asyncio.CancelledError:
             log.warning("stopped before every request was finished", waited_seconds=STOP_SECONDS)

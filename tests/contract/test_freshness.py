@@ -179,6 +179,29 @@ async def test_a_question_that_failed_is_put_again_from_where_it_was(store: SqlS
     assert not freshness.holds(before, [versions_of(T)])
 
 
+async def test_who_waited_for_a_question_that_failed_waits_no_longer() -> None:
+    """Each was tried for seconds by then; in a row they would take as long again."""
+    released, asked = asyncio.Event(), 0
+
+    async def ask(_start: int | None) -> Sequence[LogLine]:
+        nonlocal asked
+        asked += 1
+        await released.wait()
+        raise StoreFailed("away")
+
+    freshness = Freshness(ask)
+    first = asyncio.create_task(freshness.reach())
+    await asyncio.sleep(0.01)
+    late = [asyncio.create_task(freshness.reach()) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    released.set()
+    outcomes = await asyncio.gather(first, *late, return_exceptions=True)
+    assert ([type(outcome) for outcome in outcomes], asked) == ([StoreFailed] * 4, 1)
+    with pytest.raises(StoreFailed):
+        await freshness.reach()
+    assert asked == 2
+
+
 async def test_who_is_far_behind_takes_everything_for_changed(store: SqlStore) -> None:
     await register(store, S, "x")
     before = await store.freshness.reach()

@@ -175,6 +175,10 @@ class Freshness:
     async def _look_after(self, running: asyncio.Task[None] | None) -> None:
         if running is not None and not running.done():
             await asyncio.wait([running])
+            if (error := running.exception()) is not None:
+                # It was tried for as long as it is worth, until now: whoever has waited need not wait as long again.
+                self._asking = self._next = None
+                raise error
         # Whoever comes from here on is not answered by this question.
         self._asking, self._next = self._next, None
         await self._look()
