@@ -7,12 +7,11 @@ import json
 import os
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from backups import KINDS, Fresh, fill, many_events, one_backup, opened, put_chunk, put_manifest
 from everything import events_of, everything
@@ -151,13 +150,7 @@ async def test_a_database_of_another_revision_is_not_backed_up(fresh: Fresh, obj
     url = fresh("sqlite")
     store = SqlStore.open(url)
 
-    def install(connection: Connection) -> None:
-        config = AlembicConfig()
-        config.set_main_option("script_location", "llm_schema_registry.store:migrations")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
-
-    await in_migration(store, install)
+    await in_migration(store, partial(migrations.upgrade, revision="0002"))
     with pytest.raises(StoreFailed, match=f"of revision '0002', and this release reads {migrations.HEAD}"):
         await save(url, objects)
     await store.close()

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
@@ -194,13 +193,7 @@ async def test_tables_of_an_older_release_are_brought_up_to_date(shared_url: str
     """What the first release wrote is there afterwards, and what is new works."""
     store = SqlStore.open(shared_url)
 
-    def install(connection: Connection) -> None:
-        config = AlembicConfig()
-        config.set_main_option("script_location", "llm_schema_registry.store:migrations")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-
-    await in_migration(store, install)
+    await in_migration(store, partial(migrations.upgrade, revision="0001"))
     key = await register(store, named("s"), "x")
     with pytest.raises(errors.StoreFailed):
         await store.reader.list_jobs()

@@ -20,6 +20,7 @@ from llm_schema_registry.store.pool import Connection, Lock, Pools
 from llm_schema_registry.store.postgresql import PostgresDatabase
 from llm_schema_registry.store.sqlite import SqliteDatabase
 
+_IN_MEMORY = frozenset({"sqlite://", "sqlite:///:memory:"})
 KNOWN_URLS = "sqlite:///path/to/file, sqlite:// (in memory) and postgresql://user@host/database"
 
 
@@ -48,11 +49,9 @@ def open_database(
     url: str, *, pool_size: int, lock_timeout_seconds: float, statement_timeout_seconds: float
 ) -> Database:
     """Prepare for a URL; nothing connects yet. Raises ValueError for a URL of no known kind."""
-    scheme, separator, rest = url.partition("://")
-    if scheme == "sqlite" and separator and rest in ("", "/:memory:"):
-        return SqliteDatabase(None, pool_size=pool_size, lock_timeout_seconds=lock_timeout_seconds)
-    if scheme == "sqlite" and rest.startswith("/") and rest != "/":
-        return SqliteDatabase(Path(rest[1:]), pool_size=pool_size, lock_timeout_seconds=lock_timeout_seconds)
+    file = file_of(url)
+    if file is not None or url in _IN_MEMORY:
+        return SqliteDatabase(file, pool_size=pool_size, lock_timeout_seconds=lock_timeout_seconds)
     if is_postgresql(url):
         return PostgresDatabase(
             url,
@@ -61,7 +60,14 @@ def open_database(
             statement_timeout_seconds=statement_timeout_seconds,
         )
     # The rest of the URL may hold a password.
-    raise ValueError(f"A store's URL of the kind '{scheme}' is not known. Known are {KNOWN_URLS}")
+    raise ValueError(f"A store's URL of the kind '{url.partition('://')[0]}' is not known. Known are {KNOWN_URLS}")
+
+
+def file_of(url: str) -> Path | None:
+    """Return the file that a URL of SQLite names; None for one in memory, and of any other kind."""
+    scheme, _, rest = url.partition("://")
+    is_file = scheme == "sqlite" and rest.startswith("/") and rest != "/" and url not in _IN_MEMORY
+    return Path(rest[1:]) if is_file else None
 
 
 def is_postgresql(url: str) -> bool:

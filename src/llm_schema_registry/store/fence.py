@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert  # SQLite compiles i
 
 from llm_schema_registry.errors import StoreFailed
 from llm_schema_registry.model import MAX_ID, TOP_LEVEL, EventType
+from llm_schema_registry.store.engine import file_of, is_postgresql
 from llm_schema_registry.store.rows import Run, json_of
 from llm_schema_registry.store.tables import contexts, counters, events, homes
 
@@ -297,7 +298,7 @@ def _raised(last: ColumnElement[int], jump: int) -> ColumnElement[int]:
 
 def open_fence(url: str) -> Fence:
     """Answer the fence of the database that a store's URL names."""
-    scheme, _, rest = url.partition("://")
-    if scheme != "sqlite":
-        return ServerIdentity()
-    return NoFence() if rest in ("", "/:memory:") else PositionFile(Path(rest[1:]).absolute())
+    file = file_of(url)
+    if file is not None:
+        return PositionFile(file.absolute())
+    return ServerIdentity() if is_postgresql(url) else NoFence()

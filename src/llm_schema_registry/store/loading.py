@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from llm_schema_registry.errors import StoreFailed
 from llm_schema_registry.store import migrations
+from llm_schema_registry.store.engine import file_of, is_postgresql
 from llm_schema_registry.store.fence import UNKNOWN_JUMP, raise_ids
 from llm_schema_registry.store.rows import Parameters, Rows
 from llm_schema_registry.store.snapshot import TABLES, Row
@@ -51,12 +52,12 @@ async def finish(loading: Loading, jump: int, reason: str) -> None:
 @asynccontextmanager
 async def open_loading(url: str) -> AsyncIterator[Loading]:
     """Open an empty database for rows. Raises StoreFailed, and ValueError for a URL that cannot be loaded."""
-    scheme, _, rest = url.partition("://")
+    file = file_of(url)
     try:
-        if scheme == "sqlite" and rest.startswith("/") and rest not in ("/", "/:memory:"):
-            async with _open_file(Path(rest[1:])) as loading:
+        if file is not None:
+            async with _open_file(file) as loading:
                 yield loading
-        elif scheme in ("postgresql", "postgres"):
+        elif is_postgresql(url):
             async with _open_postgresql(url) as loading:
                 yield loading
         else:

@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from llm_schema_registry.errors import StoreFailed
 from llm_schema_registry.store import migrations, tables
+from llm_schema_registry.store.engine import file_of, is_postgresql
 
 ROWS_AT_ONCE = 500
 
@@ -67,12 +68,12 @@ def key_length(table: str) -> int:
 @asynccontextmanager
 async def open_snapshot(url: str) -> AsyncIterator[Snapshot]:
     """Open a snapshot of a store's URL. Raises StoreFailed, and ValueError for a URL that cannot be looked at."""
-    scheme, _, rest = url.partition("://")
+    file = file_of(url)
     try:
-        if scheme == "sqlite" and rest.startswith("/") and rest not in ("/", "/:memory:"):
-            async with _open_file(Path(rest[1:])) as snapshot:
+        if file is not None:
+            async with _open_file(file) as snapshot:
                 yield snapshot
-        elif scheme in ("postgresql", "postgres"):
+        elif is_postgresql(url):
             async with _open_postgresql(url) as snapshot:
                 yield snapshot
         else:

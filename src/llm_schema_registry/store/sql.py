@@ -135,11 +135,9 @@ class SqlStore:
         """Bring the tables up to date, see `base.Store.migrate`."""
         with translated():
             await self._database.migrate(migrations.upgrade, _MIGRATION)
-            self._is_checked = False
-            connection = await self._begin([_MIGRATION])
+            connection = await self._writers.acquire()
             try:
-                warning = await self._fence.check(partial(_run, connection))
-                await connection.commit()
+                warning = await self._check_fence(connection)
             finally:
                 await _see_through(self._writers.release(connection))
         self._is_checked = True
@@ -199,12 +197,15 @@ class SqlStore:
         """Check the database behind a new connection: it may be a replica that was promoted since the start."""
         if not self._is_checked or connection in self._at_home:
             return
-        run = partial(_run, connection)
-        if not await self._fence.is_home(run):
-            await connection.begin([_MIGRATION])
-            await self._fence.check(run)
-            await connection.commit()
+        if not await self._fence.is_home(partial(_run, connection)):
+            await self._check_fence(connection)
         self._at_home.add(connection)
+
+    async def _check_fence(self, connection: Connection) -> str:
+        await connection.begin([_MIGRATION])
+        warning = await self._fence.check(partial(_run, connection))
+        await connection.commit()
+        return warning
 
 
 def _key_of(kind: str, *names: str) -> int:
