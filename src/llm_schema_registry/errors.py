@@ -10,7 +10,9 @@
     ├── Refused                   InvalidSchema 42201, InvalidVersion 42202, InvalidCompatibility 42203,
     │                             InvalidMode 42204, OperationNotPermitted 42205, ReferenceExists 42206,
     │                             IdDoesNotMatch 42207, InvalidSubject 42208, SchemaTooLarge 42209,
-    │                             InvalidRuleSet 42210, ContextNotEmpty 42211, TooComplex 42212
+    │                             InvalidRuleSet 42210, ContextNotEmpty 42211, TooComplex 42212,
+    │                             InvalidPayload 42213, InvalidConstraint 42214, PolicyNotMet 42215,
+    │                             InvalidDocument 42216
     ├── BadRequest 400, EmptyBody 422, TooDeep 422, IdsExhausted 422, MethodNotAllowed 405, NotAcceptable 406,
     │   BodyTimedOut 408, TooLarge 413, UnsupportedMediaType 415, TooManyJobs 42901
     ├── StoreFailed 50001 ── StoreUnavailable 50301
@@ -27,7 +29,7 @@ from typing import TYPE_CHECKING, ClassVar
 from llm_schema_registry.model import MAX_ID
 
 if TYPE_CHECKING:
-    from llm_schema_registry.model import Report
+    from llm_schema_registry.model import Report, Violation
 
 
 class RegistryError(Exception):
@@ -218,6 +220,36 @@ class TooComplex(Refused):
     def __init__(self, message: str, report: Report | None = None) -> None:
         self.report = report
         super().__init__(message)
+
+
+class InvalidPayload(Refused):
+    """A payload breaks its schema's contract; `violations` say where and how."""
+
+    code = 42213
+
+    def __init__(self, *violations: Violation) -> None:
+        self.violations = violations
+        first = violations[0].message
+        more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+        super().__init__(f"{first}{more}")
+
+
+class InvalidConstraint(Refused):
+    """A field constraint in a schema's metadata is not well formed, or does not fit the field."""
+
+    code = 42214
+
+
+class PolicyNotMet(Refused):
+    """A governance policy asks for a protection of tagged fields that a schema does not give."""
+
+    code = 42215
+
+
+class InvalidDocument(Refused):
+    """A policy or a set of reference data is not well formed, or too large."""
+
+    code = 42216
 
 
 class BadRequest(RegistryError):

@@ -327,6 +327,83 @@ class Report(msgspec.Struct, frozen=True):
     id: str = ""
 
 
+class Encoding(StrEnum):
+    """How a payload is written down: as text in the JSON of its format (a document, Avro's JSON encoding, ProtoJSON),
+    or in the format's binary encoding.
+    """
+
+    JSON = "json"
+    BINARY = "binary"
+
+
+class ValidationLevel(StrEnum):
+    """What a violation means (FR-5.4): the payload is refused, passes with a note, or passes and is counted."""
+
+    STRICT = "STRICT"
+    WARN = "WARN"
+    MONITOR = "MONITOR"
+
+
+class ViolationSource(StrEnum):
+    """Which part of a contract was broken."""
+
+    STRUCTURE = "STRUCTURE"
+    CONSTRAINT = "CONSTRAINT"
+    RULE = "RULE"
+    SENSITIVITY = "SENSITIVITY"
+
+
+class ViolationKind(StrEnum):
+    """What is wrong with a payload, the same words for every format."""
+
+    MALFORMED = "MALFORMED"
+    TRUNCATED = "TRUNCATED"
+    TRAILING_BYTES = "TRAILING_BYTES"
+    TOO_LARGE = "TOO_LARGE"
+    TOO_DEEP = "TOO_DEEP"
+    FRAME_BROKEN = "FRAME_BROKEN"
+    TYPE_MISMATCH = "TYPE_MISMATCH"
+    FIELD_MISSING = "FIELD_MISSING"
+    FIELD_UNKNOWN = "FIELD_UNKNOWN"
+    FIELD_REPEATED = "FIELD_REPEATED"
+    BRANCH_UNKNOWN = "BRANCH_UNKNOWN"
+    SYMBOL_UNKNOWN = "SYMBOL_UNKNOWN"
+    VALUE_NOT_ALLOWED = "VALUE_NOT_ALLOWED"
+    NOT_NULLABLE = "NOT_NULLABLE"
+    OUT_OF_RANGE = "OUT_OF_RANGE"
+    NOT_PRECISE = "NOT_PRECISE"
+    LENGTH_OUT_OF_RANGE = "LENGTH_OUT_OF_RANGE"
+    PATTERN_MISMATCH = "PATTERN_MISMATCH"
+    FORMAT_MISMATCH = "FORMAT_MISMATCH"
+    INVALID_TEXT = "INVALID_TEXT"
+    INVALID_BASE64 = "INVALID_BASE64"
+    ITEMS_NOT_UNIQUE = "ITEMS_NOT_UNIQUE"
+    COMBINATION_FAILED = "COMBINATION_FAILED"
+    RULE_FAILED = "RULE_FAILED"
+    RULE_ERROR = "RULE_ERROR"
+    NOT_PROTECTED = "NOT_PROTECTED"
+    PII_FOUND = "PII_FOUND"
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """One way in which a payload breaks its contract.
+
+    `path` is a JSON Pointer (RFC 6901) into the payload as its format's JSON would show it, empty for the whole.
+    `schema_path` says which part of the schema asks for it, written as in `Detail`; of a rule it is empty, and `rule`
+    is its name. `expected` and `found` are short; `message` is one sentence that says it all.
+    """
+
+    kind: ViolationKind
+    path: str
+    message: str
+    expected: str = ""
+    found: str = ""
+    schema_path: str = ""
+    source: ViolationSource = ViolationSource.STRUCTURE
+    rule: str = ""
+    level: ValidationLevel = ValidationLevel.STRICT
+
+
 class Actor(msgspec.Struct, frozen=True):
     """Who calls. Unauthenticated callers are `anonymous`."""
 

@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.logical_type import LogicalType
-from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, EntityTags, Place
+from llm_schema_registry.formats.shape import Shape
+from llm_schema_registry.model import (
+    CompatibilityPolicy,
+    Detail,
+    Difference,
+    Encoding,
+    EntityTags,
+    Place,
+    Violation,
+)
 
 _PLACEHOLDER = re.compile(r"\{(reader|writer|info|path)\}")
 
@@ -24,6 +33,12 @@ NATIVE = frozenset({CompatibilityPolicy.STRICT, CompatibilityPolicy.LENIENT, Com
 EVERY_POLICY = frozenset(CompatibilityPolicy)
 SOUND_ONLY = frozenset({CompatibilityPolicy.SOUND})
 NEVER: frozenset[CompatibilityPolicy] = frozenset()
+
+MAX_PAYLOAD_DEPTH = 100
+"""Values inside each other in a payload: Protobuf's own limit, and few enough for recursion."""
+
+MAX_PAYLOAD_VALUES = 1_000_000
+"""Values in a payload, so that a count of a few bytes cannot ask for gigabytes."""
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -98,6 +113,40 @@ class Parsed(Protocol):
         """Return the schema in one of `Format.media_types`. Raises KeyError for another one."""
 
 
+class Reading(NamedTuple):
+    """What became of a payload's bytes. With violations the value, if there is one, is not to be relied on."""
+
+    value: object
+    violations: tuple[Violation, ...] = ()
+
+
+class Payloads(Protocol):
+    """The payloads of one schema. Immutable; safe to share between threads.
+
+    Nothing that is read makes it raise, hang, recurse without end or take memory out of proportion: sizes, depths and
+    counts are bounded, and what goes beyond a bound is a violation.
+    """
+
+    @property
+    def shape(self) -> Shape:
+        """What values look like. A type that contains itself is a circle."""
+
+    def read(self, encoding: Encoding, data: bytes, limit: int = 100) -> Reading:
+        """Decode a payload strictly, with up to `limit` violations in the order of the payload.
+
+        Everything has to be exactly as its writer's schema says: no byte left over, no field that it does not know. An
+        encoding that the format does not have is a violation too.
+        """
+
+    def plain(self, value: object) -> object:
+        """Return a value that `read` gave in plain Python: None, bool, int, float, str, bytes, list and dict by field
+        name, and for logical types Decimal, datetime (aware unless local), date, time, timedelta and UUID.
+        """
+
+    def restore(self, plain: object) -> object:
+        """Return the value that a plain one stands for: the opposite of `plain`. Raises ValueError."""
+
+
 class Format(Protocol):
     """A schema format: a name, how to parse, how to compare, how to say what was found.
 
@@ -159,6 +208,17 @@ class Format(Protocol):
     def logical(self, parsed: Parsed) -> LogicalType:
         """Return the schema as a table (compatibility-rules 1.5). Raises InvalidSchema when it cannot be one: a type
         that contains itself or has no counterpart in SQL, or nesting that is too deep.
+        """
+
+    def payloads(self, parsed: Parsed, message: str = "") -> Payloads:
+        """Prepare to read payloads of a schema. `message` is the full name of a Protobuf message, the first if empty;
+        other formats have one type only. Raises InvalidPayload when the schema has no such message.
+        """
+
+    def unframe(self, parsed: Parsed, body: bytes) -> tuple[str, Encoding, bytes]:
+        """Take apart what stands behind the schema's id in a framed payload: message, encoding and payload itself.
+
+        Raises InvalidPayload.
         """
 
 

@@ -1,0 +1,217 @@
+"""The way through a plain value to the fields that a rule, a tag or a constraint is about, and their full names.
+
+Refuses to judge a value, and to know any format: values are plain (`formats.base.Payloads.plain`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from msgspec import UNSET
+
+from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
+from llm_schema_registry.model import Metadata
+
+Record = dict[str, object]
+
+
+class Spot(NamedTuple):
+    """A field of one record in a value. `value` is UNSET when the record lacks the field; `path` is a JSON Pointer."""
+
+    path: str
+    field: ShapeField
+    value: object
+    record: Record
+
+
+def walk_fields(shape: Shape) -> Iterator[ShapeField]:
+    """Yield every field that a shape can have, each once, outer ones first."""
+    seen: set[int] = set()
+    waiting = [shape]
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        for field in current.fields.values():
+            yield field
+            waiting.append(field.shape)
+        waiting.extend(_parts(current))
+
+
+class FieldTags:
+    """The tags of a schema's fields: those in its text, and those that its metadata gives by full name.
+
+    A key of `metadata.tags` may hold wildcards as Confluent's clients read them: `*` within a part of the name, `**`
+    across parts, `?` for one character.
+    """
+
+    def __init__(self, metadata: Metadata | None) -> None:
+        self._given = [(path, frozenset(tags)) for path, tags in ((metadata and metadata.tags) or {}).items()]
+
+    def of(self, field: ShapeField) -> frozenset[str]:
+        """Return all tags of a field."""
+        tags = frozenset(field.tags)
+        for path, given in self._given:
+            if matches_name(path, field.full_name):
+                tags |= given
+        return tags
+
+
+def matches_name(pattern: str, full_name: str) -> bool:
+    """Whether a full name is meant by a pattern with wildcards. Takes time in proportion to both lengths, at most."""
+    pieces = _pieces(pattern)
+    # The places in the pattern that can have been reached; what a wildcard may skip is reached with it.
+    reached = _skip(pieces, {0})
+    for char in full_name:
+        following = set()
+        for place in reached:
+            piece = pieces[place] if place < len(pieces) else ""
+            if piece == "**" or (piece == "*" and char != "."):
+                following.add(place)
+            elif piece == char or (piece == "?" and char != "."):
+                following.add(place + 1)
+        reached = _skip(pieces, following)
+    return len(pieces) in reached
+
+
+def _pieces(pattern: str) -> list[str]:
+    """Return the characters of a pattern, `**` as one; `**.*` means `**` to Confluent's clients."""
+    pieces: list[str] = []
+    for char in pattern.replace("**.*", "**"):
+        if char == "*" and pieces and pieces[-1] == "*":
+            pieces[-1] = "**"
+        else:
+            pieces.append(char)
+    return pieces
+
+
+def _skip(pieces: list[str], reached: set[int]) -> set[int]:
+    waiting = list(reached)
+    while waiting:
+        place = waiting.pop()
+        if place < len(pieces) and pieces[place] in {"*", "**"} and place + 1 not in reached:
+            reached.add(place + 1)
+            waiting.append(place + 1)
+    return reached
+
+
+class FieldPaths:
+    """The ways from the top of a shape to the fields that are wanted; what leads to none is never looked at."""
+
+    def __init__(self, shape: Shape, is_wanted: Callable[[ShapeField], bool]) -> None:
+        self._shape = shape
+        self._wanted = {id(field) for field in walk_fields(shape) if is_wanted(field)}
+        self._leading = _leading(shape, self._wanted)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no field is wanted."""
+        return not self._wanted
+
+    def visit(self, value: object) -> Iterator[Spot]:
+        """Yield every wanted field of every record in a value, outer ones first; absent ones too, where optional."""
+        waiting: list[tuple[str, Shape, object]] = [("", self._shape, value)]
+        while waiting:
+            path, shape, current = waiting.pop()
+            if id(shape) not in self._leading:
+                continue
+            if isinstance(current, dict) and shape.kind is ShapeKind.RECORD:
+                for name, field in shape.fields.items():
+                    found = current.get(name, UNSET)
+                    place = f"{path}/{escape(name)}"
+                    if id(field) in self._wanted:
+                        yield Spot(place, field, found, current)
+                    if found is not UNSET and found is not None and id(field.shape) in self._leading:
+                        waiting.append((place, field.shape, found))
+            elif isinstance(current, dict) and shape.items is not None:
+                waiting.extend((f"{path}/{escape(str(key))}", shape.items, item) for key, item in current.items())
+            elif isinstance(current, list) and shape.items is not None:
+                waiting.extend((f"{path}/{index}", shape.items, item) for index, item in enumerate(current))
+            elif shape.kind is ShapeKind.COMBINED:
+                waiting.extend((path, branch, current) for branch in branches_of(shape, current))
+
+    def replace(self, value: object, change: Callable[[Spot], object]) -> object:
+        """Return the value with each wanted field that is there changed; untouched parts are shared, not copied."""
+        return self._replace(self._shape, "", value, change)
+
+    def _replace(self, shape: Shape, path: str, value: object, change: Callable[[Spot], object]) -> object:
+        if id(shape) not in self._leading:
+            return value
+        if isinstance(value, dict) and shape.kind is ShapeKind.RECORD:
+            changed: Record = dict(value)
+            for name, field in shape.fields.items():
+                if name not in value:
+                    continue
+                place = f"{path}/{escape(name)}"
+                found = value[name]
+                if id(field.shape) in self._leading:
+                    found = self._replace(field.shape, place, found, change)
+                if id(field) in self._wanted:
+                    found = change(Spot(place, field, found, value))
+                changed[name] = found
+            return changed
+        if isinstance(value, dict) and shape.items is not None:
+            items = shape.items
+            return {
+                key: self._replace(items, f"{path}/{escape(str(key))}", item, change) for key, item in value.items()
+            }
+        if isinstance(value, list) and shape.items is not None:
+            return [self._replace(shape.items, f"{path}/{index}", item, change) for index, item in enumerate(value)]
+        if shape.kind is ShapeKind.COMBINED:
+            for branch in branches_of(shape, value):
+                return self._replace(branch, path, value, change)
+        return value
+
+
+def branches_of(shape: Shape, value: object) -> Iterator[Shape]:
+    """Yield the branch of a COMBINED that a value fits by its outline, or nothing."""
+    for branch in shape.branches:
+        if isinstance(value, dict):
+            if branch.kind is ShapeKind.MAP or (branch.kind is ShapeKind.RECORD and _fits(branch, value)):
+                yield branch
+                return
+        elif isinstance(value, list) and branch.kind is ShapeKind.ARRAY:
+            yield branch
+            return
+
+
+def escape(token: str) -> str:
+    """Write a name as a part of a JSON Pointer (RFC 6901)."""
+    return token.replace("~", "~0").replace("/", "~1") if "~" in token or "/" in token else token
+
+
+def _fits(record: Shape, value: Mapping[str, object]) -> bool:
+    return all(name in record.fields or record.is_open for name in value) and all(
+        name in value or not field.is_required for name, field in record.fields.items()
+    )
+
+
+def _parts(shape: Shape) -> tuple[Shape, ...]:
+    return shape.branches if shape.items is None else (shape.items, *shape.branches)
+
+
+def _leading(shape: Shape, wanted: set[int]) -> set[int]:
+    """Return the shapes from which a wanted field can be reached; circles are followed once."""
+    holders: dict[int, list[int]] = {}
+    leading: set[int] = set()
+    seen: set[int] = set()
+    waiting = [shape]
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if any(id(field) in wanted for field in current.fields.values()):
+            leading.add(id(current))
+        for part in (*(field.shape for field in current.fields.values()), *_parts(current)):
+            holders.setdefault(id(part), []).append(id(current))
+            waiting.append(part)
+    reached = list(leading)
+    while reached:
+        for holder in holders.get(reached.pop(), ()):
+            if holder not in leading:
+                leading.add(holder)
+                reached.append(holder)
+    return leading

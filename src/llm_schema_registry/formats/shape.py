@@ -1,0 +1,80 @@
+"""What the values of a schema look like, the same words for every format: what rules, tags and constraints hang on.
+
+Refuses to know any format, and to check a value: a format's payloads are strict, this is only their outline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from google.protobuf.descriptor import Descriptor
+
+
+class ShapeKind(StrEnum):
+    """The types of fields as Confluent's rules name them (`typeName`), and ANY for a JSON value of any type."""
+
+    RECORD = "RECORD"
+    ENUM = "ENUM"
+    ARRAY = "ARRAY"
+    MAP = "MAP"
+    COMBINED = "COMBINED"
+    FIXED = "FIXED"
+    STRING = "STRING"
+    BYTES = "BYTES"
+    INT = "INT"
+    LONG = "LONG"
+    FLOAT = "FLOAT"
+    DOUBLE = "DOUBLE"
+    BOOLEAN = "BOOLEAN"
+    NULL = "NULL"
+    ANY = "ANY"
+
+
+class Logical(StrEnum):
+    """What a value means beyond its kind."""
+
+    DATE = "DATE"
+    TIME = "TIME"
+    TIMESTAMP = "TIMESTAMP"
+    DURATION = "DURATION"
+    DECIMAL = "DECIMAL"
+    UUID = "UUID"
+
+
+@dataclass(eq=False, slots=True)
+class Shape:
+    """One type. Filled once and then left alone; equal types may be different objects, and circles are allowed.
+
+    `name` is the full name of a record, an enum or a fixed. `items` is what an array or a map holds. `branches` are
+    the types of a COMBINED, without null: a null among them, or an optional presence, is `is_nullable`. `is_open`
+    says that a record may have fields which are not listed. `descriptor` is set for Protobuf's messages.
+    """
+
+    kind: ShapeKind
+    name: str = ""
+    is_nullable: bool = False
+    logical: Logical | None = None
+    is_unsigned: bool = False
+    symbols: tuple[str, ...] = ()
+    fields: dict[str, ShapeField] = field(default_factory=dict)
+    items: Shape | None = None
+    branches: tuple[Shape, ...] = ()
+    is_open: bool = False
+    descriptor: Descriptor | None = None
+
+
+@dataclass(eq=False, slots=True)
+class ShapeField:
+    """A field of a record. `name` is its key in plain values.
+
+    `full_name` is what metadata's tags and rules call it: the record's full name and the field's (Avro, Protobuf), or
+    the path from `$` (JSON). `tags` are those written in the schema's text. `schema_path` is written as in `Detail`.
+    """
+
+    name: str
+    full_name: str
+    shape: Shape
+    tags: tuple[str, ...] = ()
+    is_required: bool = False
+    schema_path: str = ""
