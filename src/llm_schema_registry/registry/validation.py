@@ -36,7 +36,6 @@ from llm_schema_registry.registry.operation import Call, Permission, operation
 from llm_schema_registry.registry.samples import keep_samples
 from llm_schema_registry.registry.schemas import get_schema, get_schema_by_guid
 from llm_schema_registry.registry.subjects import get_version
-from llm_schema_registry.store.base import Reader
 
 MAX_PAYLOAD_BYTES = 1024 * 1024
 """A payload that is larger is refused unread: brokers of events take no larger ones either."""
@@ -79,8 +78,6 @@ class Validator:
         self._question = question
         self._governed = governed
         self._context = context
-        # One reader for one request: what it answers was committed before the first payload arrived.
-        self._reader: Reader = call.store.reader
         self._by_id: dict[int | str, Governed] = {}
         self._contracts: dict[tuple[str, str], Contract] = {}
 
@@ -157,12 +154,8 @@ class Validator:
 
     async def _find(self, named: int | str) -> Governed:
         if isinstance(named, str):
-            schema = await get_schema_by_guid(self._call, named)
-            schema_id, context = schema.id, schema.context
-        else:
-            schema_id, context = named, self._context
-        schema, key = await get_schema(self._call, schema_id, context=context)
-        return await govern(self._call, self._reader, schema, _user(schema, key), None)
+            return await govern_guid(self._call, named)
+        return await govern_schema(self._call, named, context=self._context)
 
     def _count(self, tasks: Sequence[_Task | Violation], validations: Sequence[Validation]) -> None:
         worst = Counter(_worst(validation) for validation in validations)
@@ -220,6 +213,13 @@ async def govern_schema(
     """Return a schema with all that is in force for its payloads. Raises SchemaNotFound, InvalidSchema."""
     schema, key = await get_schema(call, schema_id, context=context, subject=subject)
     return await govern(call, call.store.reader, schema, _user(schema, key), None)
+
+
+@operation(Permission.READ)
+async def govern_guid(call: Call, guid: str) -> Governed:
+    """Return a schema by its guid, with all that is in force for its payloads. Raises SchemaNotFound, InvalidSchema."""
+    schema = await get_schema_by_guid(call, guid)
+    return await govern_schema(call, schema.id, context=schema.context)
 
 
 def _user(schema: Schema, key: VersionKey | None) -> Subject:

@@ -12,6 +12,7 @@ from llm_schema_registry.errors import BadRequest, DocumentNotFound, InvalidDocu
 from llm_schema_registry.model import LATEST
 from llm_schema_registry.names import parse_subject
 from llm_schema_registry.registry import documents, samples, validation
+from llm_schema_registry.registry.contracts import Governed
 from llm_schema_registry.rest.jobs import CURSOR_PAGING, read_cursor
 from llm_schema_registry.rest.request import Query, Request, Response, empty_answer, json_answer
 from llm_schema_registry.rest.routing import Route
@@ -79,29 +80,30 @@ async def delete_policy(request: Request) -> Response:
 
 async def get_contract(request: Request) -> Response:
     named = request.text("subject")
-    governed = await validation.govern_schema(
-        request.call,
-        request.path_int("id"),
-        context=request.context,
-        subject=parse_subject(named, request.context) if named else None,
+    return _contract(
+        await validation.govern_schema(
+            request.call,
+            request.path_int("id"),
+            context=request.context,
+            subject=parse_subject(named, request.context) if named else None,
+        )
     )
+
+
+async def get_contract_by_guid(request: Request) -> Response:
+    return _contract(await validation.govern_guid(request.call, request.path("guid")))
+
+
+def _contract(governed: Governed) -> Response:
+    references = [
+        ReferencedText(
+            name=each.name, subject=each.subject, version=each.version, definition=each.text, is_direct=each.is_direct
+        )
+        for each in governed.references
+    ]
     return json_answer(
         contract_body(
-            governed.schema,
-            governed.subject,
-            [
-                ReferencedText(
-                    name=each.name,
-                    subject=each.subject,
-                    version=each.version,
-                    definition=each.text,
-                    is_direct=each.is_direct,
-                )
-                for each in governed.references
-            ],
-            governed.level,
-            governed.policies,
-            governed.data,
+            governed.schema, governed.subject, references, governed.level, governed.policies, governed.data
         )
     )
 
@@ -205,6 +207,15 @@ ROUTES = (
         "Return all that a client needs to validate payloads of a schema by itself.",
         "contracts",
         query=(Query("subject", "string", "", "A subject that uses the schema; it picks context and settings."),),
+        answer=ContractBody,
+        errors=(InvalidSchema, SchemaNotFound),
+    ),
+    Route(
+        "GET",
+        "/v1/schemas/guids/{guid}/contract",
+        get_contract_by_guid,
+        "Return all that a client needs to validate payloads of a schema by itself.",
+        "contracts",
         answer=ContractBody,
         errors=(InvalidSchema, SchemaNotFound),
     ),
