@@ -5,6 +5,7 @@ Refuses to look at any value.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -37,11 +38,18 @@ class Findings:
     def add(self, kind: ViolationKind, trail: Trail, expected: str, found: str, schema_path: str = "") -> None:
         """Note a violation. Raises Enough when it is the last that is wanted."""
         path = pointer(trail)
+        if kind is ViolationKind.FIELD_MISSING and any(known.path == path for known in self.violations):
+            return  # it is there, but wrong
         found = shorten(found)
         message = f"{path or 'The payload'}: expected {expected}, found {found}"
-        self.violations.append(Violation(kind, path, message, expected, found, schema_path))
+        if len(self.violations) < self._limit:
+            self.violations.append(Violation(kind, path, message, expected, found, schema_path))
         if len(self.violations) >= self._limit:
             raise Enough
+
+    def put_before(self, violations: Sequence[Violation]) -> None:
+        """Take up violations that come before those noted so far."""
+        self.violations = [*violations, *self.violations][: self._limit]
 
     def stop(self, kind: ViolationKind, trail: Trail, expected: str, found: str, schema_path: str = "") -> Enough:
         """Note a violation after which the rest cannot be read, and return what to raise."""

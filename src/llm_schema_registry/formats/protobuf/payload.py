@@ -6,6 +6,7 @@ or passes over something in silence is a payload walked through.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -17,7 +18,7 @@ from llm_schema_registry.formats.framing import read_message_indexes
 from llm_schema_registry.formats.protobuf.findings import MAX_PAYLOAD_SLOTS, Enough, Findings
 from llm_schema_registry.formats.protobuf.outline import outline
 from llm_schema_registry.formats.protobuf.parse import ProtobufSchema
-from llm_schema_registry.formats.protobuf.payload_checks import Checks, find_missing
+from llm_schema_registry.formats.protobuf.payload_checks import Checks
 from llm_schema_registry.formats.protobuf.payload_json import read_json
 from llm_schema_registry.formats.protobuf.payload_plain import fill, to_plain
 from llm_schema_registry.formats.protobuf.payload_wire import walk
@@ -61,11 +62,10 @@ class ProtobufPayloads:
             return self._read_binary(data, limit)
         findings = Findings(limit)
         message = None
-        try:
+        with suppress(Enough):
             message = read_json(self._plan, self._plans, data, findings)
             self._checks.visit(message, findings)
-        except Enough:
-            pass
+            self._checks.find_missing(message, findings)
         return Reading(message, tuple(findings.violations))
 
     def _read_binary(self, data: bytes, limit: int) -> Reading:
@@ -78,15 +78,14 @@ class ProtobufPayloads:
         except DecodeError:
             return Reading(None, walk(self._plan, data, limit) or (_MALFORMED,))
         findings = Findings(limit)
-        is_unclear = False
-        try:
+        is_unclear = True
+        with suppress(Enough):
             is_unclear = self._checks.visit(message, findings)
-            if self._checks.has_required and not message.IsInitialized():
-                find_missing(message, self._plan, findings)
-        except Enough:
-            pass
-        walked = walk(self._plan, data, limit) if is_unclear or self._has_unknown(message, data) else ()
-        return Reading(message, (*walked, *findings.violations)[:limit])
+        if is_unclear or self._has_unknown(message, data):
+            findings.put_before(walk(self._plan, data, limit))
+        with suppress(Enough):
+            self._checks.find_missing(message, findings)
+        return Reading(message, tuple(findings.violations))
 
     def _has_unknown(self, message: Message, data: bytes) -> bool:
         """Whether bytes hold what the runtime does not know; drops it from the message.

@@ -50,7 +50,7 @@ class Checks:
     def __init__(self, root: MessagePlan) -> None:
         self._root = root
         plans = {id(plan): plan for plan in reachable(root)}
-        self.has_required = any(item.is_required for plan in plans.values() for item in plan.fields)
+        self._has_required = any(item.is_required for plan in plans.values() for item in plan.fields)
         self._texts = {
             key: tuple(item for item in plan.fields if not _is_verified(plan, item)) for key, plan in plans.items()
         }
@@ -91,6 +91,11 @@ class Checks:
             for below, value, type_ in values_of(item, message, trail):
                 deepest = max(deepest, self._visit(value, type_, below, findings, depth + 1))
         return deepest
+
+    def find_missing(self, message: Message, findings: Findings) -> None:
+        """Note every required field that is not set, in a message and all that it holds."""
+        if self._has_required and not message.IsInitialized():
+            find_missing(message, self._root, findings)
 
 
 def _deep(plans: dict[int, MessagePlan]) -> tuple[set[int], int]:
@@ -151,7 +156,7 @@ def _check_range(message: Any, plan: MessagePlan, trail: Trail, findings: Findin
 
 
 def find_missing(message: Message, plan: MessagePlan, findings: Findings, trail: Trail = None) -> None:
-    """Note every required field that is not set, in a message and all that it holds."""
+    """Note every required field that is not set, in a message and all that it holds; not again what is wrong there."""
     for item in plan.fields:
         if item.is_required and not item.is_set(message):
             here: Trail = (trail, item.json_name)

@@ -96,8 +96,6 @@ def read_json(plan: MessagePlan, plans: Plans, data: bytes, findings: Findings) 
     message = plan.new()
     reader = _Reader(plans, findings)
     reader.message(message, plan, value, None, 1)
-    if not message.IsInitialized():
-        find_missing(message, plan, findings)
     return message
 
 
