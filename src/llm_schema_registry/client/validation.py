@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple, Self
 
 import httpx
 import msgspec
@@ -22,7 +22,7 @@ from llm_schema_registry.formats import FORMATS, get_format
 from llm_schema_registry.formats.base import ResolvedReference
 from llm_schema_registry.formats.framing import read_frame
 from llm_schema_registry.model import Encoding, RuleMode, Violation, ViolationKind
-from llm_schema_registry.wire.contracts import ContractBody
+from llm_schema_registry.wire.contracts import ContractBody, policy_text
 
 DEFAULT_REFRESH_SECONDS = 300.0
 """How long levels, policies and reference data are taken for what they were. A schema itself never changes."""
@@ -37,11 +37,12 @@ class RegistryUnavailable(Exception):
 class Validated(NamedTuple):
     """What became of one payload.
 
-    `value` is the plain value after defaults and transforms, None when it could not be read. `violations` of every
-    level are told; `is_valid` says that none of them is STRICT.
+    `schema` is the id, or the guid, that named its schema; None when nothing did. `value` is the plain value after
+    defaults and transforms, None when it could not be read. `violations` of every level are told; `is_valid` says that
+    none of them is STRICT.
     """
 
-    schema_id: int | None
+    schema: int | str | None
     is_valid: bool
     value: object
     violations: tuple[Violation, ...]
@@ -59,12 +60,11 @@ class _Schema:
             for each in body.references
         ]
         self.parsed = self.format.parse(body.definition, references, is_new=False)
-        policies = (read_policy(each.name, _text(each, "subject_prefix", "tag", "requirement", "level")) for each in body.policies)
         self._terms = Terms(
             metadata=body.metadata,
             rule_set=body.rule_set,
             level=body.level,
-            policies=tuple(policies),
+            policies=tuple(read_policy(each.name, policy_text(each)) for each in body.policies),
             data={
                 each.name: read_data_set(each.name, each.version, bytes(each.entries).decode())
                 for each in body.reference_data
@@ -103,7 +103,7 @@ class PayloadValidator:
         self._lock = threading.Lock()
         self._schemas: dict[int | str, _Schema] = {}
 
-    def __enter__(self) -> PayloadValidator:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -119,16 +119,15 @@ class PayloadValidator:
         `mode` says which rules run. Raises RegistryUnavailable for a schema that was not fetched before; a frame that
         is broken, or names what is not registered, is a violation.
         """
-        schema_id: int | None = None
+        named: int | str | None = None
         try:
-            frame = read_frame(framed)
-            schema_id = frame.schema_id
-            schema = self._schema(frame.guid if frame.schema_id is None else frame.schema_id)
-            message, encoding, payload = schema.format.unframe(schema.parsed, frame.body)
+            named, body = read_frame(framed)
+            schema = self._schema(named)
+            message, encoding, payload = schema.format.unframe(schema.parsed, body)
             contract = schema.contract(message)
         except InvalidPayload as broken:
-            return Validated(schema_id, False, None, broken.violations)
-        return _judged(schema_id, contract, encoding, payload, mode, limit)
+            return Validated(named, False, None, broken.violations)
+        return _judged(named, contract, encoding, payload, mode, limit)
 
     def validate_payload(
         self,
@@ -144,8 +143,7 @@ class PayloadValidator:
         message that does not exist."""
         return _judged(schema_id, self._schema(schema_id).contract(message), encoding, payload, mode, limit)
 
-    def _schema(self, named: int | str | None) -> _Schema:
-        assert named is not None, "a frame names its schema in one way"
+    def _schema(self, named: int | str) -> _Schema:
         known = self._schemas.get(named)
         if known is not None and self._clock() < known.ends_at:
             return known
@@ -182,11 +180,7 @@ class PayloadValidator:
 
 
 def _judged(
-    schema_id: int | None, contract: Contract, encoding: Encoding, payload: bytes, mode: RuleMode, limit: int
+    named: int | str, contract: Contract, encoding: Encoding, payload: bytes, mode: RuleMode, limit: int
 ) -> Validated:
     judged = contract.check(encoding, payload, now=datetime.now(UTC), mode=mode, limit=limit)
-    return Validated(schema_id, judged.is_valid, judged.value, judged.violations)
-
-
-def _text(body: Any, *members: str) -> str:
-    return msgspec.json.encode({name: getattr(body, name) for name in members}).decode()
+    return Validated(named, judged.is_valid, judged.value, judged.violations)

@@ -68,8 +68,5 @@ async def list_documents(call: Call, kind: DocumentKind) -> list[Document]:
 
 def _canonical(kind: DocumentKind, name: str, body: str) -> str:
     value: object
-    if kind is DocumentKind.POLICY:
-        value = read_policy(name, body)
-    else:
-        value = read_data_set(name, 1, body).entries
+    value = read_policy(name, body) if kind is DocumentKind.POLICY else read_data_set(name, 1, body).entries
     return msgspec.json.encode(value).decode()

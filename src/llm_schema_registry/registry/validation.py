@@ -19,7 +19,7 @@ from llm_schema_registry.contracts.masking import to_jsonable
 from llm_schema_registry.documents import Sample
 from llm_schema_registry.errors import InvalidPayload, SchemaNotFound
 from llm_schema_registry.formats import get_format
-from llm_schema_registry.formats.framing import Frame, read_frame
+from llm_schema_registry.formats.framing import read_frame
 from llm_schema_registry.model import (
     DEFAULT_CONTEXT,
     Encoding,
@@ -82,8 +82,10 @@ class Validator:
         self._contracts: dict[tuple[str, str], Contract] = {}
 
     async def check(self, payloads: Sequence[bytes | Violation]) -> list[Judged]:
-        """Judge payloads, in order; one that could not even be taken out of its wrapping is a violation already. Raises InvalidRuleSet, InvalidConstraint and InvalidSchema when the schema itself
-        cannot be held against anything."""
+        """Judge payloads, in order; one that could not even be taken out of its wrapping is a violation already.
+
+        Raises InvalidRuleSet, InvalidConstraint and InvalidSchema when nothing can be held against the schema itself.
+        """
         tasks = [await self._task(data) for data in payloads]
         now = datetime.fromtimestamp(self._call.clock() / 1000, UTC)
         mode, limit = self._question.mode, self._question.limit
@@ -118,12 +120,11 @@ class Validator:
             )
         encoding, message, governed = self._question.encoding, self._question.message, self._governed
         try:
-            if encoding is None:
+            if encoding is None or governed is None:
                 frame = read_frame(data)
-                governed = await self._framed(frame)
+                governed = await self._framed(frame.named)
                 fmt = get_format(self._call.engines.formats, governed.schema.content.schema_type)
                 message, encoding, data = fmt.unframe(governed.parsed, frame.body)
-            assert governed is not None, "without a frame the schema was named"
             return _Task(governed, await self._contract(governed, message), encoding, data)
         except InvalidPayload as broken:
             return broken.violations[0]
@@ -135,10 +136,8 @@ class Validator:
             contract = self._contracts[key] = await prepare(self._call, governed, message)
         return contract
 
-    async def _framed(self, frame: Frame) -> Governed:
+    async def _framed(self, named: int | str) -> Governed:
         """Return what governs a framed payload. Raises InvalidPayload for a schema that is not the one asked about."""
-        named = frame.guid if frame.schema_id is None else frame.schema_id
-        assert named is not None, "a frame names its schema in one way"
         expected = self._governed
         if expected is not None:
             if named not in {expected.schema.id, expected.schema.guid}:
@@ -147,15 +146,14 @@ class Validator:
         known = self._by_id.get(named)
         if known is None:
             try:
-                known = self._by_id[named] = await self._find(named)
+                if isinstance(named, str):
+                    known = await govern_guid(self._call, named)
+                else:
+                    known = await govern_schema(self._call, named, context=self._context)
             except SchemaNotFound:
                 raise _wrong_schema("the id of a registered schema", f"{named}") from None
+            self._by_id[named] = known
         return known
-
-    async def _find(self, named: int | str) -> Governed:
-        if isinstance(named, str):
-            return await govern_guid(self._call, named)
-        return await govern_schema(self._call, named, context=self._context)
 
     def _count(self, tasks: Sequence[_Task | Violation], validations: Sequence[Validation]) -> None:
         worst = Counter(_worst(validation) for validation in validations)

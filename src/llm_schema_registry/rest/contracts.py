@@ -43,7 +43,9 @@ async def list_data(request: Request) -> Response:
 
 async def get_data(request: Request) -> Response:
     version = request.integer("version", LATEST)
-    return json_answer(data_set_body(await documents.get_document(request.call, _DATA, request.path("data_set"), version)))
+    return json_answer(
+        data_set_body(await documents.get_document(request.call, _DATA, request.path("data_set"), version))
+    )
 
 
 async def put_data(request: Request) -> Response:
@@ -102,9 +104,7 @@ def _contract(governed: Governed) -> Response:
         for each in governed.references
     ]
     return json_answer(
-        contract_body(
-            governed.schema, governed.subject, references, governed.level, governed.policies, governed.data
-        )
+        contract_body(governed.schema, governed.subject, references, governed.level, governed.policies, governed.data)
     )
 
 
@@ -147,7 +147,7 @@ ROUTES = (
         "PUT",
         "/v1/reference-data/{data_set}",
         put_data,
-        "Write a set of reference data, which rules name as `catalog(\"name\")`; 201 when it is a new version.",
+        'Write a set of reference data, which rules name as `catalog("name")`; 201 when it is a new version.',
         "contracts",
         body=DataSetRequest,
         example={"entries": ["gpt-5", "claude-5"]},

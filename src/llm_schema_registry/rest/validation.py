@@ -27,7 +27,7 @@ from llm_schema_registry.errors import (
 from llm_schema_registry.model import Encoding, RuleMode, Violation, ViolationKind
 from llm_schema_registry.names import parse_subject, parse_version
 from llm_schema_registry.registry import validation
-from llm_schema_registry.registry.validation import MAX_PAYLOAD_BYTES, Judged, Question, Validator
+from llm_schema_registry.registry.validation import MAX_PAYLOAD_BYTES, Question, Validator
 from llm_schema_registry.rest.request import CONFLUENT_MEDIA_TYPES, Query, Request, Response, json_answer
 from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.wire.contracts import ValidationBody, line_of, validation_body

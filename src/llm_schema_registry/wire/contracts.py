@@ -69,7 +69,7 @@ class DataSetBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class DataSetRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The entries of a set, strings or objects: `{"entries": ["gpt-5", {"id": "claude-5", "provider": "anthropic"}]}`."""
+    """The entries of a set: strings, or objects that rules can look into."""
 
     entries: list[Any]
 
@@ -180,6 +180,14 @@ def line_of(index: int, schema_id: int | None, violations: Sequence[Violation], 
         # Most payloads are valid, and then there is little to say.
         return b'{"valid":true,"schema_id":%d,"index":%d}\n' % (schema_id or 0, index)
     return msgspec.json.encode(validation_body(schema_id, violations, changed, index)) + b"\n"
+
+
+def policy_text(body: PolicyBody) -> str:
+    """Write a policy as it is kept."""
+    request = PolicyRequest(
+        subject_prefix=body.subject_prefix, tag=body.tag, requirement=body.requirement, level=body.level
+    )
+    return msgspec.json.encode(request).decode()
 
 
 def contract_body(
