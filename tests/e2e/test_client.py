@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import fastavro
 import httpx
@@ -74,7 +73,7 @@ def framed(schema_id: int, payload: bytes) -> bytes:
     return b"\0" + schema_id.to_bytes(4) + payload
 
 
-def register(server: ServerProcess, subject: str, schema: object, schema_type: str = "AVRO", *rules: Any) -> int:
+def register(server: ServerProcess, subject: str, schema: object, schema_type: str = "AVRO", *rules: object) -> int:
     text = schema if isinstance(schema, str) else json.dumps(schema)
     body = {"schema": text, "schemaType": schema_type, "ruleSet": {"domainRules": list(rules)}}
     answer = httpx.post(f"{server.url}/subjects/{subject}/versions", json=body)
