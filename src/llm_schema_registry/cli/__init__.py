@@ -50,7 +50,7 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done; 100 `check` found an incompatibility, `validate` a violation; 1 everything else."""
+    """Run the command line. Exit codes: 0 done; 100 `check` or `validate` found something; 1 everything else."""
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a name must not stop its listing
     try:
         app()

@@ -55,8 +55,10 @@ def validate(
     for file in files:
         is_lines = file.suffix in LINES_SUFFIXES
         media_type = "application/x-ndjson" if is_lines else "application/json"
-        for answer in session.remote.judge(target, _content(file), media_type, query):
-            found.append({"file": f"{file}:{answer['index'] + 1}" if is_lines else str(file), **answer})
+        found.extend(
+            {"file": f"{file}:{answer['index'] + 1}" if is_lines else str(file), **answer}
+            for answer in session.remote.judge(target, _content(file), media_type, query)
+        )
     rows = [row for answer in found for row in _rows(answer)]
     session.show(found, ("payload", "level", "what", "path", "message"), rows)
     if not all(answer.get("valid") for answer in found):
