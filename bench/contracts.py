@@ -22,11 +22,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from inference import EVENT, RULES, Case, cases
-from measure import BIN, free_port, running
-
 from llm_schema_registry.contracts.contract import PII_PROPERTY, Contract, Terms
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.model import Metadata, RuleSet
+from measure import BIN, free_port, running
 
 EVENTS = 20_000
 TURNS = 5
