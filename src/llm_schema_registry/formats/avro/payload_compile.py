@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from llm_schema_registry.formats.avro.parse import NamedType
 from llm_schema_registry.formats.avro.payload_logical import Conversion, conversion
 from llm_schema_registry.formats.avro.spot import Places
-from llm_schema_registry.formats.avro.tree import Array, Enum, Fixed, Map, Primitive, Record, Type, Union
+from llm_schema_registry.formats.avro.tree import Array, Enum, Fixed, Map, Type, Union
 
 R = TypeVar("R")
 
@@ -42,7 +42,7 @@ class Compiler(ABC, Generic[R]):
                 return self.array(self.compile(schema.items, below(place, "items")), place)
             case Map():
                 return self.map(self.compile(schema.values, below(place, "values")), place)
-            case Primitive():
+            case _:
                 return self._meant(self.primitive(schema.type, place), schema, place)
 
     def _define(self, schema: NamedType, place: str | None) -> None:
@@ -51,7 +51,7 @@ class Compiler(ABC, Generic[R]):
                 self._named[id(schema)] = self.enum(tuple(schema.symbols), place)
             case Fixed():
                 self._named[id(schema)] = self._meant(self.fixed(schema.size, place), schema, place)
-            case Record():
+            case _:
                 parts: list[tuple[str, R]] = []
                 self._named[id(schema)] = self.record(parts, place)
                 for index, field in enumerate(schema.fields.values()):

@@ -98,7 +98,9 @@ class _JsonCompiler(Compiler[Read]):
                 raise mismatch("an array", value, place)
             bounds.enter(len(value), depth, place)
             faults: list[Fault] = []
-            items = [_read_part(read_item, str(index), item, faults, bounds, depth) for index, item in enumerate(value)]
+            items = []
+            for index, item in enumerate(value):
+                items.append(_read_part(read_item, str(index), item, faults, bounds, depth))  # noqa: PERF401 - a comprehension is another frame at each level
             return _whole(items, faults)
 
         return read
