@@ -60,13 +60,13 @@ class BinaryReader:
 
 
 class _BinaryCompiler(Compiler[Read]):
-    def record(self, fields: list[tuple[str, Read]], place: str | None) -> Read:
+    def record(self, fields: dict[str, Read], place: str | None) -> Read:
         def read(data: bytes, at: int, bounds: Bounds, depth: int) -> tuple[Any, int]:
             bounds.enter(len(fields), depth, place)
             depth += 1
             record: dict[str, object] = {}
             faults: list[Fault] = []
-            for name, read_field in fields:
+            for name, read_field in fields.items():
                 try:
                     record[name], at = read_field(data, at, bounds, depth)
                 except Flawed as flawed:

@@ -52,18 +52,18 @@ class Compiler(ABC, Generic[R]):
             case Fixed():
                 self._named[id(schema)] = self._meant(self.fixed(schema.size, place), schema, place)
             case _:
-                parts: list[tuple[str, R]] = []
-                self._named[id(schema)] = self.record(parts, place)
+                fields: dict[str, R] = {}
+                self._named[id(schema)] = self.record(fields, place)
                 for index, field in enumerate(schema.fields.values()):
-                    parts.append((field.name, self.compile(field.type, below(place, f"fields/{index}/type"))))
+                    fields[field.name] = self.compile(field.type, below(place, f"fields/{index}/type"))
 
     def _meant(self, read: R, schema: Type, place: str | None) -> R:
         convert = conversion(schema)
         return read if convert is None else self.meant(read, convert, place)
 
     @abstractmethod
-    def record(self, fields: list[tuple[str, R]], place: str | None) -> R:
-        """Return what reads a record of named fields, which are filled in afterwards: a record can hold itself."""
+    def record(self, fields: dict[str, R], place: str | None) -> R:
+        """Return what reads a record; the fields are filled in afterwards, since a record can hold itself."""
 
     @abstractmethod
     def union(self, schema: Union, branches: list[R], place: str | None) -> R: ...
