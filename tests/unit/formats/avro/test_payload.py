@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 
+from llm_schema_registry.contracts.fields import walk_fields
 from llm_schema_registry.errors import InvalidPayload
 from llm_schema_registry.formats.avro.format import AvroFormat
 from llm_schema_registry.formats.base import Payloads, Reading, ResolvedReference
@@ -283,6 +284,7 @@ def test_a_record_that_holds_itself_is_a_circle() -> None:
 
     assert (shape.is_nullable, inner.is_nullable) == (False, True)
     assert inner.fields["next"] is shape.fields["next"]
+    assert list(walk_fields(shape)) == [shape.fields["next"]]
 
 
 def test_a_schema_as_deep_as_may_be_is_prepared() -> None:
