@@ -20,7 +20,7 @@ from llm_schema_registry.formats.avro.payload_fault import Bounds, Fault, Flawed
 from llm_schema_registry.formats.avro.payload_logical import Conversion
 from llm_schema_registry.formats.avro.spot import Places
 from llm_schema_registry.formats.avro.tree import Type, Union
-from llm_schema_registry.formats.base import Reading
+from llm_schema_registry.formats.base import MAX_PAYLOAD_VALUES, Reading
 from llm_schema_registry.model import ViolationKind
 
 Read: TypeAlias = Callable[[bytes, int, Bounds, int], tuple[Any, int]]
@@ -31,6 +31,10 @@ _MAX_LONG_BYTES = 10
 _SMALL = 0x80
 _LONG_OR_NEGATIVE = 0x81
 _BOOLEANS = (False, True)
+# Nulls, empty records and fixed of no bytes take no bytes: a count of few bytes could ask for any number of them. What
+# else there is takes a byte each, though records around it may add to its number.
+_FREE_VALUES = 100_000
+_VALUES_PER_BYTE = 8
 
 
 class BinaryReader:
@@ -41,8 +45,9 @@ class BinaryReader:
 
     def read(self, data: bytes, limit: int) -> Reading:
         """Read a payload wholly, with up to `limit` violations."""
+        bounds = Bounds(limit, min(MAX_PAYLOAD_VALUES, _FREE_VALUES + _VALUES_PER_BYTE * len(data)))
         try:
-            value, end = self._read(data, 0, Bounds(limit), 0)
+            value, end = self._read(data, 0, bounds, 0)
             faults: list[Fault] = []
         except Flawed as flawed:
             value, faults = flawed.value, flawed.faults
@@ -55,13 +60,13 @@ class BinaryReader:
 
 
 class _BinaryCompiler(Compiler[Read]):
-    def record(self, fields: list[tuple[str, Read]], place: str | None) -> Read:
+    def record(self, fields: dict[str, Read], place: str | None) -> Read:
         def read(data: bytes, at: int, bounds: Bounds, depth: int) -> tuple[Any, int]:
             bounds.enter(len(fields), depth, place)
             depth += 1
             record: dict[str, object] = {}
             faults: list[Fault] = []
-            for name, read_field in fields:
+            for name, read_field in fields.items():
                 try:
                     record[name], at = read_field(data, at, bounds, depth)
                 except Flawed as flawed:

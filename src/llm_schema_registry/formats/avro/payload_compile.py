@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from llm_schema_registry.formats.avro.parse import NamedType
 from llm_schema_registry.formats.avro.payload_logical import Conversion, conversion
 from llm_schema_registry.formats.avro.spot import Places
-from llm_schema_registry.formats.avro.tree import Array, Enum, Fixed, Map, Primitive, Record, Type, Union
+from llm_schema_registry.formats.avro.tree import Array, Enum, Fixed, Map, Type, Union
 
 R = TypeVar("R")
 
@@ -42,7 +42,7 @@ class Compiler(ABC, Generic[R]):
                 return self.array(self.compile(schema.items, below(place, "items")), place)
             case Map():
                 return self.map(self.compile(schema.values, below(place, "values")), place)
-            case Primitive():
+            case _:
                 return self._meant(self.primitive(schema.type, place), schema, place)
 
     def _define(self, schema: NamedType, place: str | None) -> None:
@@ -51,19 +51,19 @@ class Compiler(ABC, Generic[R]):
                 self._named[id(schema)] = self.enum(tuple(schema.symbols), place)
             case Fixed():
                 self._named[id(schema)] = self._meant(self.fixed(schema.size, place), schema, place)
-            case Record():
-                parts: list[tuple[str, R]] = []
-                self._named[id(schema)] = self.record(parts, place)
+            case _:
+                fields: dict[str, R] = {}
+                self._named[id(schema)] = self.record(fields, place)
                 for index, field in enumerate(schema.fields.values()):
-                    parts.append((field.name, self.compile(field.type, below(place, f"fields/{index}/type"))))
+                    fields[field.name] = self.compile(field.type, below(place, f"fields/{index}/type"))
 
     def _meant(self, read: R, schema: Type, place: str | None) -> R:
         convert = conversion(schema)
         return read if convert is None else self.meant(read, convert, place)
 
     @abstractmethod
-    def record(self, fields: list[tuple[str, R]], place: str | None) -> R:
-        """Return what reads a record of named fields, which are filled in afterwards: a record can hold itself."""
+    def record(self, fields: dict[str, R], place: str | None) -> R:
+        """Return what reads a record; the fields are filled in afterwards, since a record can hold itself."""
 
     @abstractmethod
     def union(self, schema: Union, branches: list[R], place: str | None) -> R: ...

@@ -33,7 +33,7 @@ class Fault:
         path = "".join(f"/{pointer_token(_shown(token))}" for token in reversed(self.tokens))
         found = printable(_shown(self.found))
         mend = f"; {self.hint}" if self.hint else ""
-        message = printable(f"Expected {self.expected} at {path or 'the top'}, found {found}{mend}")
+        message = printable(f"Expected {self.expected} at {shorten(path) or 'the top'}, found {found}{mend}")
         return Violation(self.kind, path, message, self.expected, found, self.schema_path or "")
 
 
@@ -85,7 +85,6 @@ class Bounds:
         """Go into a container of so many values, inside of so many others. Raises Flawed."""
         if depth >= MAX_PAYLOAD_DEPTH:
             raise Flawed([Fault(ViolationKind.TOO_DEEP, f"at most {MAX_PAYLOAD_DEPTH} levels", "another one", place)])
+        if count > self.values:
+            raise Flawed([Fault(ViolationKind.TOO_LARGE, f"at most {self.values} more values", str(count), place)])
         self.values -= count
-        if self.values < 0:
-            expected = f"at most {MAX_PAYLOAD_VALUES} values"
-            raise Flawed([Fault(ViolationKind.TOO_LARGE, expected, f"{count} more", place)])

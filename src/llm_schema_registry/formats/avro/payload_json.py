@@ -8,7 +8,7 @@ encoder writes them, and a null is never wrapped. Paths lead into the JSON text,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType, NoneType
 
 from llm_schema_registry.formats.avro.document import shorten
@@ -54,25 +54,25 @@ class JsonReader:
 
 
 class _JsonCompiler(Compiler[Read]):
-    def record(self, fields: list[tuple[str, Read]], place: str | None) -> Read:
+    def record(self, fields: dict[str, Read], place: str | None) -> Read:
         def read(value: object, bounds: Bounds, depth: int) -> object:
             if not isinstance(value, dict):
                 raise mismatch("an object with the fields of a record", value, place)
             bounds.enter(len(value), depth, place)
-            readers = dict(fields)
-            faults: list[Fault] = []
-            record = {}
-            for name, member in _members(value, faults, bounds, place):
-                if name in readers:
-                    record[name] = _read_part(readers[name], name, member, faults, bounds, depth)
-                else:
+            depth += 1
+            faults = _repeated(value, bounds, place)
+            record: dict[str, object] = {}
+            for name, member in value.items():
+                read_field = fields.get(name)
+                if read_field is None:
                     _note(wrong(ViolationKind.FIELD_UNKNOWN, "no such field", "one", place), name, faults, bounds)
-            for index, name in enumerate(readers):
-                if name not in value:
-                    missing = wrong(
-                        ViolationKind.FIELD_MISSING, "a field", "nothing", below(place, f"fields/{index}"), _NO_DEFAULTS
-                    )
-                    _note(missing, name, faults, bounds)
+                    continue
+                try:
+                    record[name] = read_field(member, bounds, depth)
+                except Flawed as flawed:
+                    record[name], _ = flawed.absorb(name, faults, bounds.faults)
+            if len(record) < len(fields):
+                _note_missing(fields, record, faults, bounds, place)
             return _whole(record, faults)
 
         return read
@@ -82,12 +82,16 @@ class _JsonCompiler(Compiler[Read]):
             if not isinstance(value, dict):
                 raise mismatch("an object with the entries of a map", value, place)
             bounds.enter(len(value), depth, place)
-            faults: list[Fault] = []
-            entries = {}
-            for key, member in _members(value, faults, bounds, place):
+            depth += 1
+            faults = _repeated(value, bounds, place)
+            entries: dict[str, object] = {}
+            for key, member in value.items():
                 if not is_text(key):
                     _note(wrong(ViolationKind.INVALID_TEXT, "a key in Unicode", HALF, place), key, faults, bounds)
-                entries[key] = _read_part(read_value, key, member, faults, bounds, depth)
+                try:
+                    entries[key] = read_value(member, bounds, depth)
+                except Flawed as flawed:
+                    entries[key], _ = flawed.absorb(key, faults, bounds.faults)
             return _whole(entries, faults)
 
         return read
@@ -97,8 +101,14 @@ class _JsonCompiler(Compiler[Read]):
             if not isinstance(value, list):
                 raise mismatch("an array", value, place)
             bounds.enter(len(value), depth, place)
+            depth += 1
             faults: list[Fault] = []
-            items = [_read_part(read_item, str(index), item, faults, bounds, depth) for index, item in enumerate(value)]
+            items: list[object] = []
+            for index, item in enumerate(value):
+                try:
+                    items.append(read_item(item, bounds, depth))
+                except Flawed as flawed:
+                    items.append(flawed.absorb(str(index), faults, bounds.faults)[0])
             return _whole(items, faults)
 
         return read
@@ -120,9 +130,12 @@ class _JsonCompiler(Compiler[Read]):
             if name not in readers:
                 kind = ViolationKind.BRANCH_UNKNOWN if isinstance(value, dict) else ViolationKind.TYPE_MISMATCH
                 raise wrong(kind, expected, described(value), place, _wrapping(schema, value))
-            faults: list[Fault] = []
-            [(_, member)] = _members(members, faults, bounds, place)
-            return _whole(_read_part(readers[name], name, member, faults, bounds, depth - 1), faults)
+            faults = _repeated(members, bounds, place)
+            try:
+                unwrapped = readers[name](members[name], bounds, depth)
+            except Flawed as flawed:
+                unwrapped, _ = flawed.absorb(name, faults, bounds.faults)
+            return _whole(unwrapped, faults)
 
         return read
 
@@ -167,12 +180,13 @@ def _note(flawed: Flawed, token: str, faults: list[Fault], bounds: Bounds) -> No
     flawed.absorb(token, faults, bounds.faults)
 
 
-def _read_part(read: Read, token: str, value: object, faults: list[Fault], bounds: Bounds, depth: int) -> object:
-    """Read what is inside a container."""
-    try:
-        return read(value, bounds, depth + 1)
-    except Flawed as flawed:
-        return flawed.absorb(token, faults, bounds.faults)[0]
+def _note_missing(
+    fields: Collection[str], record: Collection[str], faults: list[Fault], bounds: Bounds, place: str | None
+) -> None:
+    for index, name in enumerate(fields):
+        if name not in record:
+            here = below(place, f"fields/{index}")
+            _note(wrong(ViolationKind.FIELD_MISSING, "a field", "nothing", here, _NO_DEFAULTS), name, faults, bounds)
 
 
 def _whole(value: object, faults: list[Fault]) -> object:
@@ -182,14 +196,13 @@ def _whole(value: object, faults: list[Fault]) -> object:
     return value
 
 
-def _members(
-    value: dict[str, object], faults: list[Fault], bounds: Bounds, place: str | None
-) -> Iterator[tuple[str, object]]:
-    """Yield the members of an object, the last of each name, which is a fault if it is not the only one."""
-    for name, member in value.items():
-        if isinstance(value, Repeating) and name in value.repeated:
+def _repeated(value: dict[str, object], bounds: Bounds, place: str | None) -> list[Fault]:
+    """Begin the faults of an object with the names that it has more than once, of which the last counts."""
+    faults: list[Fault] = []
+    if isinstance(value, Repeating):
+        for name in value.repeated:
             _note(wrong(ViolationKind.FIELD_REPEATED, "each name once", "it again", place), name, faults, bounds)
-        yield name, member
+    return faults
 
 
 def _wrapping(schema: Union, value: object) -> str:

@@ -27,7 +27,6 @@ MAX_DIGITS = 1_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCAL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a local timestamp is one without a zone
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_MIDNIGHT = datetime(1970, 1, 1)  # noqa: DTZ001 - only its times of the day are used
 _DAY = 24 * 60 * 60 * 10**6
 _DAYS_A_MONTH = 30
 _UUID = re.compile("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -89,7 +88,7 @@ def _time(micros: int) -> Conversion:
     def convert(count: int) -> time:
         if not 0 <= count * micros < _DAY:
             raise Unfit(ViolationKind.OUT_OF_RANGE, f"a time of the day below {_DAY // micros}", str(count))
-        return (_MIDNIGHT + timedelta(0, 0, count * micros)).time()
+        return (_LOCAL_EPOCH + timedelta(0, 0, count * micros)).time()
 
     return convert
 
