@@ -110,7 +110,8 @@ class Environment:
 
     def check(self, source: str) -> bytes:
         """Return the checked expression as Protobuf (an Any with a cel.expr.CheckedExpr), or raise NotCompiled."""
-        return self._compile(source, is_checked=True).serialize()
+        serialized: bytes = self._compile(source, is_checked=True).serialize()
+        return serialized
 
     def compile(self, source: str) -> Program:
         """Return an expression ready to run, its types left to the values it will get. Raises NotCompiled."""

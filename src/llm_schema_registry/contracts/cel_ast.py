@@ -1,11 +1,13 @@
-"""Reads a checked expression: its nodes and which of them are scalars.
+"""Reads a checked expression: its nodes, and which of them stand for something small.
 
-Refuses to judge it. What is read is cel.expr.CheckedExpr, a message whose definition is stable and public; only the
+Refuses to judge it. What is read is cel.expr.CheckedExpr, a message whose definition is public and stable; only the
 parts that are looked at are declared here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import Enum, auto
 from typing import Protocol, cast
 
 from google.protobuf.any_pb2 import Any
@@ -14,16 +16,15 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-_SCALARS = frozenset({"null", "primitive", "wrapper", "well_known"})
-_TEXTUAL = frozenset({5, 6})
-_ANY_TYPE = 1
-# message: field, number, type (a scalar's or a message's), R when repeated.
+_ANY = 1
+_TEXTS = frozenset({5, 6})
+# message: field number type, with R when repeated.
 _MESSAGES = """
-CheckedExpr: types 3 TypesEntry R, expr 4 Expr
-TypesEntry: key 1 int64, value 2 Type
-Type: dyn 1 bytes, null 2 int32, primitive 3 int32, wrapper 4 int32, well_known 5 int32
-Expr: id 2 int64, const_expr 3 Constant, ident_expr 4 Ident, select_expr 5 Select, call_expr 6 Call, \
-list_expr 7 List, struct_expr 8 Struct, comprehension_expr 9 Comprehension
+CheckedExpr: type_map 3 TypeMapEntry R, expr 4 Expr
+TypeMapEntry: key 1 int64, value 2 Type
+Type: null 2 int32, primitive 3 int32, wrapper 4 int32, well_known 5 int32, list_type 6 bytes, map_type 7 bytes
+Expr: id 2 int64, const_expr 3 Constant, ident_expr 4 Ident, select_expr 5 Select, call_expr 6 Call,\
+ list_expr 7 List, struct_expr 8 Struct, comprehension_expr 9 Comprehension
 Constant: string_value 6 string, bytes_value 7 bytes
 Ident: name 1 string
 Select: operand 1 Expr, field 2 string
@@ -31,10 +32,10 @@ Call: target 1 Expr, function 2 string, args 3 Expr R
 List: elements 1 Expr R
 Struct: entries 2 Entry R
 Entry: field_key 2 string, map_key 3 Expr, value 4 Expr
-Comprehension: iter_var 1 string, iter_range 2 Expr, accu_var 3 string, accu_init 4 Expr, loop_condition 5 Expr, \
-loop_step 6 Expr, result 7 Expr, iter_var2 8 string
+Comprehension: iter_var 1 string, iter_range 2 Expr, accu_var 3 string, accu_init 4 Expr, loop_condition 5 Expr,\
+ loop_step 6 Expr, result 7 Expr, iter_var2 8 string
 """
-_TYPES = {
+_SCALARS = {
     "int32": FieldDescriptorProto.TYPE_INT32,
     "int64": FieldDescriptorProto.TYPE_INT64,
     "string": FieldDescriptorProto.TYPE_STRING,
@@ -42,46 +43,130 @@ _TYPES = {
 }
 
 
+class Kind(Enum):
+    """A number, a truth value, an instant or null; a text or bytes; a list or a map; a message, or nothing is known."""
+
+    SCALAR = auto()
+    TEXT = auto()
+    CONTAINER = auto()
+    ANY = auto()
+
+
 class Node(Protocol):
-    """A node of an expression; exactly one of the members that end in `_expr` is set."""
+    """A node of an expression. Exactly one of the members that end in `_expr` is set."""
 
     id: int
+    const_expr: Constant
+    ident_expr: Ident
+    select_expr: Select
+    call_expr: Call
+    list_expr: List
+    struct_expr: Struct
+    comprehension_expr: Comprehension
+
+    def HasField(self, field_name: str, /) -> bool:  # noqa: N802 - Protobuf's name
+        """Whether a member is set."""
 
 
-class _Checked(Message):
-    """The members of CheckedExpr, for the type checker."""
+class Constant(Protocol):
+    string_value: str
+    bytes_value: bytes
 
-    types: list[_TypeOf]
+
+class Ident(Protocol):
+    name: str
+
+
+class Select(Protocol):
+    operand: Node
+    field: str
+
+
+class Call(Protocol):
+    target: Node
+    function: str
+    args: Sequence[Node]
+
+    def HasField(self, field_name: str, /) -> bool:  # noqa: N802 - Protobuf's name
+        """Whether a member is set."""
+
+
+class List(Protocol):
+    elements: Sequence[Node]
+
+
+class Struct(Protocol):
+    entries: Sequence[Entry]
+
+
+class Entry(Protocol):
+    field_key: str
+    map_key: Node
+    value: Node
+
+    def HasField(self, field_name: str, /) -> bool:  # noqa: N802 - Protobuf's name
+        """Whether a member is set."""
+
+
+class Comprehension(Protocol):
+    """What `all`, `exists`, `exists_one`, `map` and `filter` stand for: a fold of a list or of a map's keys."""
+
+    iter_var: str
+    iter_range: Node
+    accu_var: str
+    accu_init: Node
+    loop_condition: Node
+    loop_step: Node
+    result: Node
+
+
+class _Type(Protocol):
+    null: int
+    primitive: int
+    wrapper: int
+    well_known: int
+
+    def HasField(self, field_name: str, /) -> bool:  # noqa: N802 - Protobuf's name
+        """Whether a member is set."""
+
+
+class _TypeMapEntry(Protocol):
+    key: int
+    value: _Type
+
+
+class _Checked(Protocol):
+    type_map: Sequence[_TypeMapEntry]
     expr: Node
 
 
-class _TypeOf(Protocol):
-    key: int
-    value: Message
-
-
 class Tree:
-    """An expression as a tree of `cel.expr.Expr`. Raises ValueError when it is nested too deep to be read."""
+    """A checked expression. `root` is its outermost node.
+
+    Raises ValueError when it is nested too deep to be read; the engine's own limit is a little higher.
+    """
 
     def __init__(self, serialized: bytes) -> None:
         try:
-            checked = cast("_Checked", _Checked_class.FromString(Any.FromString(serialized).value))
+            checked = cast("_Checked", _CHECKED.FromString(Any.FromString(serialized).value))
         except DecodeError:
             raise ValueError("it is nested too deep") from None
         self.root = checked.expr
-        self._scalars = {entry.key for entry in checked.types if _is_scalar(entry.value)}
+        self._kinds = {entry.key: _kind(entry.value) for entry in checked.type_map}
 
-    def is_scalar(self, node: Node) -> bool:
-        """Whether a node's values all are small: a number, a truth value, an instant, null."""
-        return node.id in self._scalars
+    def kind(self, node: Node) -> Kind:
+        """Return what is known about a node's values."""
+        return self._kinds.get(node.id, Kind.ANY)
 
 
-def _is_scalar(kind: Message) -> bool:
-    for name in _SCALARS:
-        if kind.HasField(name):
-            value = getattr(kind, name)
-            return value != _ANY_TYPE if name == "well_known" else value not in _TEXTUAL or name == "null"
-    return False
+def _kind(declared: _Type) -> Kind:
+    if declared.primitive in _TEXTS or declared.wrapper in _TEXTS:
+        return Kind.TEXT
+    if declared.HasField("list_type") or declared.HasField("map_type"):
+        return Kind.CONTAINER
+    if any(declared.HasField(name) for name in ("null", "primitive", "wrapper")) or declared.well_known > _ANY:
+        return Kind.SCALAR
+    return Kind.ANY
 
 
 def _checked_class() -> type[Message]:
@@ -93,8 +178,8 @@ def _checked_class() -> type[Message]:
             field, number, kind, *repeated = declared.split()
             added = message.field.add(name=field, number=int(number))
             added.label = FieldDescriptorProto.LABEL_REPEATED if repeated else FieldDescriptorProto.LABEL_OPTIONAL
-            if kind in _TYPES:
-                added.type = _TYPES[kind]
+            if kind in _SCALARS:
+                added.type = _SCALARS[kind]
             else:
                 added.type, added.type_name = FieldDescriptorProto.TYPE_MESSAGE, f".checked.{kind}"
     pool = DescriptorPool()
@@ -102,4 +187,4 @@ def _checked_class() -> type[Message]:
     return GetMessageClass(pool.FindMessageTypeByName("checked.CheckedExpr"))
 
 
-_Checked_class = _checked_class()
+_CHECKED = _checked_class()

@@ -121,26 +121,32 @@ def declare(shape: Shape) -> Declared:
     return Declared(pool, value, by_type, tuple(functions))
 
 
-def _records(shape: Shape) -> list[Shape]:
-    """Return the records whose fields are all known, none if there are too many fields."""
-    found: list[Shape] = []
+def walk_shapes(shape: Shape) -> Iterator[Shape]:
+    """Yield every type that a shape is made of, each once, outer ones first."""
     seen: set[int] = set()
-    fields = 0
     waiting = [shape]
     while waiting:
         current = waiting.pop()
         if id(current) in seen:
             continue
         seen.add(id(current))
+        yield current
+        waiting.extend(field.shape for field in current.fields.values())
+        waiting.extend(current.branches)
+        if current.items is not None:
+            waiting.append(current.items)
+
+
+def _records(shape: Shape) -> list[Shape]:
+    """Return the records whose fields are all known, none if there are too many fields."""
+    found: list[Shape] = []
+    fields = 0
+    for current in walk_shapes(shape):
         fields += len(current.fields)
         if fields > MAX_FIELDS:
             return []
         if current.kind is ShapeKind.RECORD and not current.is_open:
             found.append(current)
-        waiting.extend(field.shape for field in current.fields.values())
-        waiting.extend(current.branches)
-        if current.items is not None:
-            waiting.append(current.items)
     return found
 
 

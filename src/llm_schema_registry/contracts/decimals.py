@@ -18,8 +18,8 @@ from google.protobuf.message_factory import GetMessageClass
 from llm_schema_registry.contracts.cel import Function
 
 DECIMAL = "confluent.type.Decimal"
-MAX_DIGITS = 4300
-"""The widest number that Confluent's clients can encode; also how far an exponent may be from zero."""
+MAX_DIGITS = 1000
+"""The widest number; also how far an exponent may be from zero. Columns of databases end at 38 digits, or 76."""
 
 _DIVIDING = decimal.Context(prec=38, rounding=ROUND_HALF_UP)
 _EXACT = decimal.Context(prec=3 * MAX_DIGITS, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
