@@ -355,9 +355,9 @@ class _Search:
         schema = at.schema
         if "items" in schema or ("unevaluatedItems" in schema and not is_top):
             return set(range(len(value)))
-        if self._draft is Draft.D2019:
-            return set()
-        found: set[str | int] = set(range(len(schema.get("prefixItems", ()))))
+        found: set[str | int] = set(
+            range(len(schema.get("prefixItems", ()))) if self._draft.knows("prefixItems") else ()
+        )
         if "contains" in schema:
             below = at.down("contains")
             found.update(i for i, item in enumerate(value) if self._is_valid(below, item, f"{path}/{i}"))

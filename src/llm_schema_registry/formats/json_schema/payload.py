@@ -87,23 +87,23 @@ class JsonPayloads:
 
 def _compile(resources: Resources, documents: list[Any]) -> jsonschema_rs.Validator | None:
     """Return a validator, or None where a pattern or the depth of the schema is beyond it."""
+    options: dict[str, Any] = {"base_uri": f"{PREFIX}0"}
     listed = [(f"{PREFIX}{index}", document) for index, document in enumerate(documents)]
+    root = documents[0]
     if not resources.is_static:
         # Where a reference leads depends on the way to it, which only the schema as it was written can tell.
+        root, options = plain(resources.text), {}
         others = [resources.document(name) for name in resources.names]
-        written = [plain(resources.text), *(plain(resources.text_of(other.schema)) for other in others)]
-        listed = list(zip([f"{PREFIX}0", *(other.base for other in others)], written, strict=True))
-    root = listed[0][1]
+        listed = [(other.base, plain(resources.text_of(other.schema))) for other in others]
     try:
-        registry = jsonschema_rs.Registry(listed, draft=NUMBERS[resources.draft])
         return VALIDATORS[resources.draft](
             root,
-            registry=registry,
-            base_uri=f"{PREFIX}0",
+            registry=jsonschema_rs.Registry(listed, draft=NUMBERS[resources.draft]),
             offline=True,
             pattern_options=PATTERNS,
             validate_formats=True,
             keywords={"contentEncoding": _ContentEncoding, "contentMediaType": _Note},
+            **options,
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
         return None
