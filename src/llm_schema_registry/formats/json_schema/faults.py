@@ -59,7 +59,7 @@ class _Search:
         self._leaves = faults.leaves
         self._limit = limit
         self._known: dict[tuple[int, str], _Found] = {}
-        self._evaluated: dict[tuple[int, str], set[str | int]] = {}
+        self._evaluated: dict[tuple[int, str, bool], set[str | int]] = {}
         self._steps = 0
         self._trials = 0
         self.certain: _Found = []
@@ -327,20 +327,18 @@ class _Search:
         """Return the names or indexes that a schema which the value satisfies has looked at."""
         if isinstance(at.schema, bool):
             return set()
-        key = (id(at.schema), path)
-        if not is_top and key in self._evaluated:
-            return self._evaluated[key]
-        self._evaluated[key] = set()
-        self._spend(1)
-        found = self._own_names(at, value, is_top) if isinstance(value, dict) else set()
-        if isinstance(value, list):
-            found = self._own_indexes(at, value, path, is_top)
-        for part in self._in_place(at, value, path):
-            if self._is_valid(part, value, path):
-                found |= self._evaluated_by(part, value, path)
-        if not is_top:
+        key = (id(at.schema), path, is_top)
+        if key not in self._evaluated:
+            self._spend(1)
+            self._evaluated[key] = set()
+            found = self._own_names(at, value, is_top) if isinstance(value, dict) else set()
+            if isinstance(value, list):
+                found = self._own_indexes(at, value, path, is_top)
+            for part in self._in_place(at, value, path):
+                if self._is_valid(part, value, path):
+                    found |= self._evaluated_by(part, value, path)
             self._evaluated[key] = found
-        return found
+        return self._evaluated[key]
 
     def _own_names(self, at: At, value: dict[str, _Json], is_top: bool) -> set[str | int]:
         schema = at.schema
