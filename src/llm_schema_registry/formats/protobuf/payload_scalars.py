@@ -16,7 +16,6 @@ from llm_schema_registry.formats.protobuf.payload_checks import DURATION_SECONDS
 from llm_schema_registry.formats.protobuf.plan import (
     INT32,
     INT64,
-    NULL_VALUE,
     TYPE_NAMES,
     UINT32,
     UINT64,
@@ -172,7 +171,7 @@ _FOR_URLS = str.maketrans("+/", "-_")
 
 def _read_enum(field: FieldPlan, value: object) -> int:
     enum = field.descriptor.enum_type
-    if value is None and enum.full_name == NULL_VALUE:
+    if value is None and field.takes_null:
         return 0
     if isinstance(value, str):
         named = enum.values_by_name.get(value)
