@@ -132,13 +132,14 @@ def _find(plans: Plans, schema: ProtobufSchema, message: str) -> MessagePlan:
 def unframe(schema: ProtobufSchema, body: bytes) -> tuple[str, bytes]:
     """Return the full name of the message that the indexes before a payload mean, and the payload.
 
-    Indexes count the messages of the file in the order of its text, then the nested ones. Raises InvalidPayload.
+    Indexes count the messages of the file in the order of its text, then the nested ones, among which entries of maps
+    count as protoc makes them: where the map's field stands. Raises InvalidPayload.
     """
     indexes, payload = read_message_indexes(body)
     scope, messages = schema.file.package, schema.file.message_type
     for index in indexes:
-        if index >= len(messages):
-            expected = f"an index below {len(messages)} in {scope or 'the file'}"
+        if index >= len(messages) or messages[index].options.map_entry:
+            expected = f"the index of one of {len(messages)} messages in {scope or 'the file'}"
             text = f"The payload's frame is broken: expected {expected}, found {index}"
             raise InvalidPayload(Violation(ViolationKind.FRAME_BROKEN, "", text, expected, str(index)))
         scope, messages = join(scope, messages[index].name), messages[index].nested_type
