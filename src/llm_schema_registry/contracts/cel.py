@@ -114,8 +114,15 @@ class Environment:
         return serialized
 
     def compile(self, source: str) -> Program:
-        """Return an expression ready to run, its types left to the values it will get. Raises NotCompiled."""
+        """Return an unchecked expression ready to run. Raises NotCompiled."""
         return Program(self._compile(source, is_checked=False))
+
+    def load(self, parsed: bytes) -> Program:
+        """Return an expression ready to run, its types left to the values it will get.
+
+        What is given is an Any with a cel.expr.ParsedExpr of what `check` accepted.
+        """
+        return Program(self._env.deserialize(parsed))
 
     def bind(self, values: Mapping[str, object]) -> Binding:
         """Take the variables' values: plain Python, and Protobuf messages."""

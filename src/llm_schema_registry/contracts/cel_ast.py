@@ -6,7 +6,7 @@ parts that are looked at are declared here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 from typing import Protocol, cast
 
@@ -16,13 +16,19 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+DECIMAL = "confluent.type.Decimal"
+EQUAL, DIFFERENT = "@decimal_equal", "@decimal_different"
+"""Functions that no source can name: what `==` and `!=` mean for decimals, which the engine compares field by field."""
+
 _ANY = 1
 _TEXTS = frozenset({5, 6})
 # message: field number type, with R when repeated.
 _MESSAGES = """
+ParsedExpr: expr 2 Expr
 CheckedExpr: type_map 3 TypeMapEntry R, expr 4 Expr
 TypeMapEntry: key 1 int64, value 2 Type
-Type: null 2 int32, primitive 3 int32, wrapper 4 int32, well_known 5 int32, list_type 6 bytes, map_type 7 bytes
+Type: null 2 int32, primitive 3 int32, wrapper 4 int32, well_known 5 int32, list_type 6 bytes, map_type 7 bytes,\
+ message_type 9 string
 Expr: id 2 int64, const_expr 3 Constant, ident_expr 4 Ident, select_expr 5 Select, call_expr 6 Call,\
  list_expr 7 List, struct_expr 8 Struct, comprehension_expr 9 Comprehension
 Constant: string_value 6 string, bytes_value 7 bytes
@@ -35,6 +41,7 @@ Entry: field_key 2 string, map_key 3 Expr, value 4 Expr
 Comprehension: iter_var 1 string, iter_range 2 Expr, accu_var 3 string, accu_init 4 Expr, loop_condition 5 Expr,\
  loop_step 6 Expr, result 7 Expr, iter_var2 8 string
 """
+_ON_DECIMALS = {"_==_": EQUAL, "_!=_": DIFFERENT}
 _SCALARS = {
     "int32": FieldDescriptorProto.TYPE_INT32,
     "int64": FieldDescriptorProto.TYPE_INT64,
@@ -44,11 +51,12 @@ _SCALARS = {
 
 
 class Kind(Enum):
-    """A number, a truth value, an instant or null; a text or bytes; a list or a map; a message, or nothing is known."""
+    """A number, a truth value, an instant or null; a text or bytes; a list or a map; a decimal; or nothing is known."""
 
     SCALAR = auto()
     TEXT = auto()
     CONTAINER = auto()
+    DECIMAL = auto()
     ANY = auto()
 
 
@@ -125,6 +133,7 @@ class _Type(Protocol):
     primitive: int
     wrapper: int
     well_known: int
+    message_type: str
 
     def HasField(self, field_name: str, /) -> bool:  # noqa: N802 - Protobuf's name
         """Whether a member is set."""
@@ -154,9 +163,54 @@ class Tree:
         self.root = checked.expr
         self._kinds = {entry.key: _kind(entry.value) for entry in checked.type_map}
 
+    def runnable(self) -> bytes:
+        """Return the expression without its types, for `Environment.load`.
+
+        Decimals are compared by their number, and `event` is called `message`, so that it is converted once.
+        """
+        nodes = list(self.nodes())
+        is_event = all(node.comprehension_expr.iter_var != "event" for node in nodes)
+        for node in nodes:
+            call = node.call_expr
+            if call.function in _ON_DECIMALS and all(self.kind(arg) is Kind.DECIMAL for arg in call.args):
+                call.function = _ON_DECIMALS[call.function]
+            if is_event and node.ident_expr.name == "event":
+                node.ident_expr.name = "message"
+        parsed = _PARSED(expr=self.root)
+        return Any(
+            type_url="type.googleapis.com/cel.expr.ParsedExpr", value=parsed.SerializeToString()
+        ).SerializeToString()
+
+    def nodes(self) -> Iterator[Node]:
+        """Yield every node, outer ones first."""
+        waiting = [self.root]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting.extend(parts(node))
+
     def kind(self, node: Node) -> Kind:
         """Return what is known about a node's values."""
         return self._kinds.get(node.id, Kind.ANY)
+
+
+def parts(node: Node) -> list[Node]:
+    """Return the nodes right inside a node, in the order of the source."""
+    if node.HasField("select_expr"):
+        return [node.select_expr.operand]
+    if node.HasField("call_expr"):
+        call = node.call_expr
+        return [call.target, *call.args] if call.HasField("target") else list(call.args)
+    if node.HasField("list_expr"):
+        return list(node.list_expr.elements)
+    if node.HasField("struct_expr"):
+        entries = node.struct_expr.entries
+        keys = [entry.map_key for entry in entries if entry.HasField("map_key")]
+        return [*keys, *(entry.value for entry in entries)]
+    if node.HasField("comprehension_expr"):
+        loop = node.comprehension_expr
+        return [loop.iter_range, loop.accu_init, loop.loop_condition, loop.loop_step, loop.result]
+    return []
 
 
 def _kind(declared: _Type) -> Kind:
@@ -166,10 +220,10 @@ def _kind(declared: _Type) -> Kind:
         return Kind.CONTAINER
     if any(declared.HasField(name) for name in ("null", "primitive", "wrapper")) or declared.well_known > _ANY:
         return Kind.SCALAR
-    return Kind.ANY
+    return Kind.DECIMAL if declared.message_type == DECIMAL else Kind.ANY
 
 
-def _checked_class() -> type[Message]:
+def _classes() -> tuple[type[Message], type[Message]]:
     file = FileDescriptorProto(name="checked.proto", package="checked", syntax="proto2")
     for line in _MESSAGES.strip().split("\n"):
         name, _, fields = line.partition(": ")
@@ -184,7 +238,8 @@ def _checked_class() -> type[Message]:
                 added.type, added.type_name = FieldDescriptorProto.TYPE_MESSAGE, f".checked.{kind}"
     pool = DescriptorPool()
     pool.Add(file)
-    return GetMessageClass(pool.FindMessageTypeByName("checked.CheckedExpr"))
+    checked, parsed = (pool.FindMessageTypeByName(f"checked.{name}") for name in ("CheckedExpr", "ParsedExpr"))
+    return GetMessageClass(checked), GetMessageClass(parsed)
 
 
-_CHECKED = _checked_class()
+_CHECKED, _PARSED = _classes()

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
-from llm_schema_registry.contracts.cel_ast import Comprehension, Kind, Node, Tree
+from llm_schema_registry.contracts.cel_ast import Comprehension, Kind, Node, Tree, parts
 from llm_schema_registry.contracts.decimals import MAX_DIGITS
 from llm_schema_registry.contracts.text_format import MAX_PRECISION
 
@@ -43,6 +43,7 @@ _SMALLEST_ITEM = 2
 _PER_CLAUSE = 310 + MAX_PRECISION
 _PER_ARGUMENT = 8
 _LOOKS_AT_NOTHING = frozenset({"_[_]", "_?_:_", "_&&_", "_||_", "!_", "@not_strictly_false", "dyn", "type"})
+_UNWRITTEN = frozenset({Kind.DECIMAL, Kind.ANY})
 _PIECE = re.compile(r"\\[pP](?:\{[^}]*\}|.)|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\{(\d+)(?:,(\d*))?\}|.", re.DOTALL)
 _CLASS = 10
 _UNICODE_CLASS = 2_000
@@ -130,12 +131,10 @@ class Estimate:
         elif node.HasField("comprehension_expr"):
             size = self._loop(node.comprehension_expr, runs, depth, scope)
         elif node.HasField("list_expr"):
-            size = self._built_of(node.list_expr.elements, 2, runs, depth, scope)
+            size = self._built_of(parts(node), 2, runs, depth, scope)
         elif node.HasField("struct_expr"):
-            entries = node.struct_expr.entries
-            parts = [entry.map_key for entry in entries if entry.HasField("map_key")]
-            keys = sum(len(entry.field_key) for entry in entries)
-            size = self._built_of([*parts, *(entry.value for entry in entries)], 2 + keys, runs, depth, scope)
+            names = sum(len(entry.field_key) for entry in node.struct_expr.entries)
+            size = self._built_of(parts(node), 2 + names, runs, depth, scope)
         else:
             length = _SCALAR + len(node.const_expr.string_value) + len(node.const_expr.bytes_value)
             size = _Size(runs * length, length)
@@ -151,16 +150,16 @@ class Estimate:
         return _Size(runs * largest, largest)
 
     def _built_of(
-        self, parts: Sequence[Node], extra: int, runs: float, depth: int, scope: Mapping[str, _Variable]
+        self, inside: Sequence[Node], extra: int, runs: float, depth: int, scope: Mapping[str, _Variable]
     ) -> _Size:
-        sizes = [self._visit(part, runs, depth, scope) for part in parts]
+        sizes = [self._visit(part, runs, depth, scope) for part in inside]
         total = sum(size.total for size in sizes) + extra * runs
         self._built += total
         return _Size(total, sum(size.largest for size in sizes) + extra)
 
     def _call(self, node: Node, runs: float, depth: int, scope: Mapping[str, _Variable]) -> _Size:
         call = node.call_expr
-        args = [call.target, *call.args] if call.HasField("target") else list(call.args)
+        args = parts(node)
         sizes = [self._visit(arg, runs, depth, scope) for arg in args]
         given = _Size(sum(size.total for size in sizes), sum(size.largest for size in sizes))
         if call.function not in _LOOKS_AT_NOTHING:
@@ -189,7 +188,7 @@ class Estimate:
         if name == "format":
             is_known = args[0].HasField("const_expr")
             return (args[0].const_expr.string_value.count("%") if is_known else given) * _PER_CLAUSE
-        if self._tree.kind(node) is Kind.ANY or (name == "string" and self._tree.kind(args[0]) is Kind.ANY):
+        if self._tree.kind(node) in _UNWRITTEN or (name == "string" and self._tree.kind(args[0]) in _UNWRITTEN):
             # It may be a decimal, written out.
             return 2 * MAX_DIGITS
         return _SCALAR

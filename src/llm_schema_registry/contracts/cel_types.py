@@ -17,7 +17,8 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from llm_schema_registry.contracts.cel import Function
-from llm_schema_registry.contracts.decimals import DECIMAL, decimal_file
+from llm_schema_registry.contracts.cel_ast import DECIMAL
+from llm_schema_registry.contracts.decimals import decimal_file
 from llm_schema_registry.formats.shape import Logical, Shape, ShapeKind
 
 MAX_FIELDS = 20_000

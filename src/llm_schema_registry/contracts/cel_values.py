@@ -32,6 +32,13 @@ def inward(shape: Shape) -> Change | None:
     return _inward(shape, {})
 
 
+def instant(moment: datetime) -> Timestamp:
+    """Return a moment as the engine knows it; one without a time zone is taken as UTC."""
+    known = Timestamp()
+    known.FromDatetime(moment if moment.tzinfo is None else moment.astimezone(UTC))
+    return known
+
+
 def outward(shape: Shape, value: object) -> object:
     """Return a rule's result as a plain value of a shape, as far as it is one. Raises ValueError or OverflowError."""
     if shape.kind is ShapeKind.COMBINED:
@@ -135,9 +142,7 @@ def _union(shape: Shape, made: dict[int, Change | None]) -> Change | None:
 def _scalar(shape: Shape, value: object) -> object:
     """Return a scalar as the engine knows it."""
     if isinstance(value, datetime):
-        instant = Timestamp()
-        instant.FromDatetime(value if value.tzinfo is None else value.astimezone(UTC))
-        return instant
+        return instant(value)
     if isinstance(value, Decimal):
         return to_message(value)
     if isinstance(value, UUID):

@@ -16,8 +16,8 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from llm_schema_registry.contracts.cel import Function
+from llm_schema_registry.contracts.cel_ast import DECIMAL, DIFFERENT, EQUAL
 
-DECIMAL = "confluent.type.Decimal"
 MAX_DIGITS = 1000
 """The widest number; also how far an exponent may be from zero. Columns of databases end at 38 digits, or 76."""
 
@@ -97,10 +97,7 @@ def _scaled(unscaled: bytes, scale: int) -> Decimal:
 
 
 def _equal(left: object, right: object) -> bool:
-    """Compare messages: decimals by their number, others by their fields."""
-    if is_decimal(left) and is_decimal(right):
-        return to_decimal(left) == to_decimal(right)
-    return left == right
+    return is_decimal(left) and is_decimal(right) and to_decimal(left) == to_decimal(right)
 
 
 def _divide(left: Decimal, right: Decimal) -> Decimal:
@@ -187,8 +184,8 @@ DECIMAL_FUNCTIONS: tuple[Function, ...] = (
     *(Function(f"decimals.{name}", ("dyn", "dyn"), "bool", call) for name, call in _COMPARED.items()),
     *(Function(f"decimals.{name}", ("dyn", "dyn"), DECIMAL, call) for name, call in _COMPUTED.items()),
     *(Function(f"decimals.{name}", ("dyn",), DECIMAL, call) for name, call in _CHANGED.items()),
-    Function("_==_", (DECIMAL, DECIMAL), "bool", _equal),
-    Function("_!=_", (DECIMAL, DECIMAL), "bool", lambda left, right: not _equal(left, right)),
+    Function(EQUAL, ("dyn", "dyn"), "bool", _equal),
+    Function(DIFFERENT, ("dyn", "dyn"), "bool", lambda left, right: not _equal(left, right)),
     *(
         Function(operator, pair, "bool", _COMPARED[name])
         for operator, name in _COMPARISONS.items()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from llm_schema_registry.contracts.cel import Environment, NotEvaluated
 from llm_schema_registry.contracts.cel_cost import MAX_NANOSECONDS, MAX_ROUNDS
@@ -53,7 +53,7 @@ class _Work:
     """A rule on its way through a payload, and what it has cost."""
 
     rule: CompiledRule
-    now: datetime
+    now: Timestamp | None
     rounds: int = 0
     nanoseconds: float = 0
     is_run: bool = False
@@ -81,7 +81,7 @@ class FieldValues:
         }
         self._scalars: dict[int, Change | None] = {}
 
-    def judge(self, rule: CompiledRule, plain: object, now: datetime) -> Iterator[Judged]:
+    def judge(self, rule: CompiledRule, plain: object, now: Timestamp | None) -> Iterator[Judged]:
         """Yield the rule's verdict on each value, none where its guard is false. Raises NotEvaluated for too many."""
         work = _Work(rule, now)
         for spot in _spots(rule, plain):
@@ -96,7 +96,7 @@ class FieldValues:
                     # Only false itself is a no to Confluent's clients.
                     yield Judged(path, is_right=result is not False)
 
-    def change(self, rule: CompiledRule, plain: object, now: datetime) -> Changed:
+    def change(self, rule: CompiledRule, plain: object, now: Timestamp | None) -> Changed:
         """Return the payload with each value replaced by what the rule gives. Raises NotEvaluated."""
         work = _Work(rule, now)
         value = plain if rule.paths is None else rule.paths.replace(plain, lambda spot: self._changed(work, spot))

@@ -49,6 +49,7 @@ PRIMITIVES = frozenset(
 
 MESSAGE, FIELD = "CEL", "CEL_FIELD"
 PAYLOAD_VARIABLES = frozenset({"message", "event", "value"})
+_MESSAGE_VARIABLES = {"message": "dyn", "event": "dyn", "now": "timestamp"}
 _FIELD_VARIABLES = {
     "value": "dyn",
     "fullName": "string",
@@ -64,6 +65,8 @@ _MODES = {
     RuleMode.READ: frozenset({RuleMode.READ}),
     RuleMode.WRITEREAD: frozenset({RuleMode.WRITE, RuleMode.READ}),
 }
+_PAYLOAD = re.compile(r"\b(?:message|event)\b")
+_NOW = re.compile(r"\bnow\b")
 _VARIANT = re.compile(r"\bvariants?\s*[.(]")
 _NOT_LINE = re.compile(r"[^\n]")
 _CATALOG = re.compile(r"""\bcatalog(?:Has)?\s*\(\s*(?:"([^"\\]*)"|'([^'\\]*)')""")
@@ -101,6 +104,7 @@ class CompiledRule:
     costs: tuple[float, ...]
     data_sets: frozenset[str]
     needs_message: bool
+    needs_now: bool
 
 
 class RuleCompiler:
@@ -115,8 +119,7 @@ class RuleCompiler:
         self._python = frozenset(function.name for function in self._functions)
         self._declared: Declared = declare(shape)
         self._checking = (*self._functions, *COMPARISONS, *self._declared.functions)
-        message = {"message": "dyn", "event": "dyn", "now": "timestamp"}
-        self.messages = Environment(self._declared.pool, message, self._functions)
+        self.messages = Environment(self._declared.pool, _MESSAGE_VARIABLES, self._functions)
         self.fields = Environment(self._declared.pool, _FIELD_VARIABLES, self._functions)
 
     def compile(self, place: str, rule: Rule) -> CompiledRule | None:
@@ -128,7 +131,6 @@ class RuleCompiler:
         if len(source) > MAX_LENGTH:
             raise InvalidRuleSet(f"{place}: expr has {len(source)} characters; at most {MAX_LENGTH} are allowed")
         paths = self._paths(rule) if kind_of_rule == FIELD else None
-        environment = self.messages if paths is None else self.fields
         guard_source, separator, body_source = source.partition(";")
         if not separator:
             guard_source, body_source = "", source
@@ -143,8 +145,9 @@ class RuleCompiler:
                     continue
                 raise InvalidRuleSet(f"{place}: expr has nothing behind its guard and ';'")
             checker = self._checker(paths, has_guard=bool(guard_source.strip()))
-            estimates.append(self._check(place, source, text, checker))
-            programs.append(environment.compile(text))
+            tree, estimate = self._check(place, source, text, checker)
+            estimates.append(estimate)
+            programs.append((self.messages if paths is None else self.fields).load(tree.runnable()))
         guard, body = programs
         if body is None:
             raise InvalidRuleSet(f"{place}: expr is empty")
@@ -167,7 +170,8 @@ class RuleCompiler:
             estimates=tuple(estimates),
             costs=() if paths is None else costs_by_bits(estimates),
             data_sets=self._data_sets(place, source),
-            needs_message=re.search(r"\b(message|event)\b", source) is not None,
+            needs_message=_PAYLOAD.search(source) is not None,
+            needs_now=_NOW.search(source) is not None,
         )
 
     def _paths(self, rule: Rule) -> FieldPaths:
@@ -178,7 +182,7 @@ class RuleCompiler:
         if paths is None:
             value = self._declared.value
             return Environment(
-                self._declared.pool, {"message": value, "event": value, "now": "timestamp"}, self._checking
+                self._declared.pool, {**_MESSAGE_VARIABLES, "message": value, "event": value}, self._checking
             )
         variables = dict(_FIELD_VARIABLES)
         # A guard may choose between types by their names, which the checker does not follow.
@@ -187,17 +191,17 @@ class RuleCompiler:
             variables["value"] = kinds.pop()
         return Environment(self._declared.pool, variables, self._checking)
 
-    def _check(self, place: str, source: str, text: str, checker: Environment) -> Estimate:
+    def _check(self, place: str, source: str, text: str, checker: Environment) -> tuple[Tree, Estimate]:
         try:
-            checked = self._checked(text, checker)
-            estimate = Estimate(Tree(checked), PAYLOAD_VARIABLES, self._python, self._sizes)
+            tree = Tree(self._checked(text, checker))
+            estimate = Estimate(tree, PAYLOAD_VARIABLES, self._python, self._sizes)
         except NotCompiled as error:
             raise InvalidRuleSet(self._explain(place, source, error.problem)) from None
         except ValueError as error:
             raise InvalidRuleSet(f"{place}: expr can not be used: {error}") from None
         for pattern in estimate.patterns:
             self._check_pattern(place, pattern)
-        return estimate
+        return tree, estimate
 
     def _checked(self, text: str, checker: Environment) -> bytes:
         try:
@@ -207,8 +211,7 @@ class RuleCompiler:
             if found is None or found[1] not in self._declared.records:
                 raise
             # Rules may go over the fields of a record as over a map's keys, which the checker does not know.
-            variables = {"message": "dyn", "event": "dyn", "now": "timestamp"}
-            return Environment(self._declared.pool, variables, self._checking).check(text)
+            return Environment(self._declared.pool, _MESSAGE_VARIABLES, self._checking).check(text)
 
     def _check_pattern(self, place: str, pattern: str) -> None:
         program = self.messages.compile("''.matches(message)")

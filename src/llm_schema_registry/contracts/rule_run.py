@@ -6,7 +6,7 @@ none the caller's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import msgspec
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from llm_schema_registry.contracts.cel import Binding, NotEvaluated
 from llm_schema_registry.contracts.cel_messages import write_message
-from llm_schema_registry.contracts.cel_values import Change, inward, outward
+from llm_schema_registry.contracts.cel_values import Change, instant, inward, outward
 from llm_schema_registry.contracts.field_values import FieldValues
 from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.contracts.reference_data import DataSet
@@ -59,12 +60,20 @@ class RuleRun(NamedTuple):
     outcomes: tuple[tuple[str, Outcome], ...]
 
 
+class _Step(NamedTuple):
+    """A rule in a mode, and whether the payload may pass when the rule does, and when it does not."""
+
+    rule: CompiledRule
+    may_pass: bool
+    may_fail: bool
+
+
 @dataclass(slots=True)
 class _Payload:
     """A payload on its way through the rules. `binding` is made anew when a rule has changed the value."""
 
     value: object
-    now: datetime
+    now: Timestamp | None
     size: float
     binding: Binding | None = None
 
@@ -80,18 +89,20 @@ class Rules:
     ) -> None:
         self.data_sets = frozenset(name for rule in rules for name in rule.data_sets)
         self._payloads = payloads
+        self._needs_now = any(rule.needs_now for rule in rules)
         self._messages = compiler.messages
         self._limit = compiled_together(rules)
         self._inward: Change | None = None if payloads.shape.descriptor else inward(payloads.shape)
         self._fields = FieldValues(compiler.fields, payloads.shape, tags)
-        written = [rule for rule in rules if RuleMode.WRITE in rule.modes]
         # Confluent's clients read with the rules in the opposite order, so that reading undoes what writing did.
-        read = [rule for rule in reversed(rules) if RuleMode.READ in rule.modes]
-        self._by_mode = {RuleMode.WRITE: tuple(written), RuleMode.READ: tuple(read)}
+        self._by_mode = {
+            RuleMode.WRITE: tuple(_step(rule, RuleMode.WRITE) for rule in rules if RuleMode.WRITE in rule.modes),
+            RuleMode.READ: tuple(_step(rule, RuleMode.READ) for rule in reversed(rules) if RuleMode.READ in rule.modes),
+        }
 
     def of(self, mode: RuleMode) -> tuple[CompiledRule, ...]:
         """Return the rules that run in a mode, WRITE or READ, in their order."""
-        return self._by_mode[mode]
+        return tuple(step.rule for step in self._by_mode[mode])
 
     def run(
         self, value: object, mode: RuleMode, now: datetime, level: ValidationLevel = ValidationLevel.STRICT
@@ -101,18 +112,22 @@ class Rules:
         `now` is aware; `level` is that of violations whose rule names none. What a rule refuses, the next still sees,
         so that all is found at once; behind a transform that failed no rule is run.
         """
-        rules = self._by_mode[mode]
-        if not rules:
+        steps = self._by_mode[mode]
+        if not steps:
             return RuleRun(value, (), ())
-        payload = _Payload(value, now, self._size(value))
+        payload = _Payload(value, instant(now) if self._needs_now else None, self._size(value))
         violations: list[Violation] = []
         outcomes: list[tuple[str, Outcome]] = []
-        for rule in rules:
+        for rule, may_pass, may_fail in steps:
             outcome, found = self._run(rule, payload)
             outcomes.append((rule.name, outcome))
-            found = _acted_on(rule, mode, outcome, found)
-            violations.extend(_at_level(found, rule.level or level))
-            if found and outcome is Outcome.ERROR and rule.kind is RuleKind.TRANSFORM:
+            is_success = outcome is Outcome.PASSED or outcome is Outcome.SKIPPED
+            if may_pass if is_success else may_fail:
+                continue
+            if is_success:
+                found = [_violation(rule, ViolationKind.RULE_FAILED, "", "")]
+            violations.extend(msgspec.structs.replace(each, level=rule.level or level) for each in found)
+            if outcome is Outcome.ERROR and rule.kind is RuleKind.TRANSFORM:
                 break
         return RuleRun(payload.value, tuple(violations), tuple(outcomes))
 
@@ -164,7 +179,7 @@ class Rules:
     def _bind(self, payload: _Payload) -> Binding:
         value = payload.value if isinstance(payload.value, Message) else self._payloads.plain(payload.value)
         ready = value if self._inward is None else self._inward(value)
-        return self._messages.bind({"message": ready, "event": ready, "now": payload.now})
+        return self._messages.bind({"message": ready, "now": payload.now})
 
     def _taken(self, before: object, result: object) -> object:
         """Return the payload that a transform gave."""
@@ -183,7 +198,9 @@ class Rules:
             payload.size = self._size(payload.value)
         return (Outcome.PASSED if changed.is_run else Outcome.SKIPPED), []
 
-    def _judge_fields(self, rule: CompiledRule, plain: object, now: datetime) -> tuple[Outcome, list[Violation]]:
+    def _judge_fields(
+        self, rule: CompiledRule, plain: object, now: Timestamp | None
+    ) -> tuple[Outcome, list[Violation]]:
         outcome = Outcome.SKIPPED
         violations: list[Violation] = []
         for found in self._fields.judge(rule, plain, now):
@@ -200,17 +217,12 @@ class Rules:
         return outcome, violations
 
 
-def _acted_on(rule: CompiledRule, mode: RuleMode, outcome: Outcome, found: list[Violation]) -> list[Violation]:
-    """Return what is left of a rule's violations by its onFailure, or what its onSuccess makes a violation.
-
-    NONE lets a failure pass. Any other action refuses the payload: ERROR by itself, DLQ and what else a client may know
-    by taking it elsewhere. An onSuccess of ERROR refuses what the rule lets pass.
+def _step(rule: CompiledRule, mode: RuleMode) -> _Step:
+    """Read a rule's actions. On failure, NONE lets the payload pass. Any other action refuses it: ERROR by itself, DLQ
+    and what else a client may know by taking it elsewhere. On success, only ERROR refuses it.
     """
-    is_success = outcome in {Outcome.PASSED, Outcome.SKIPPED}
-    action = _action(rule.rule.on_success if is_success else rule.rule.on_failure, mode)
-    if is_success:
-        return [_violation(rule, ViolationKind.RULE_FAILED, "", "")] if action == "ERROR" else []
-    return [] if action == "NONE" else found
+    refuses_success = _action(rule.rule.on_success, mode) == "ERROR"
+    return _Step(rule, may_pass=not refuses_success, may_fail=_action(rule.rule.on_failure, mode) == "NONE")
 
 
 def _action(given: str | None, mode: RuleMode) -> str:
@@ -227,10 +239,6 @@ def _violation(rule: CompiledRule, kind: ViolationKind, path: str, error: str) -
     else:
         message = f"Rule '{rule.name}' is broken{where}: {expected}"
     return Violation(kind, path, message, expected=expected, found=error, source=ViolationSource.RULE, rule=rule.name)
-
-
-def _at_level(violations: list[Violation], level: ValidationLevel) -> Iterator[Violation]:
-    return (msgspec.structs.replace(violation, level=level) for violation in violations)
 
 
 def compile_rules(
