@@ -114,6 +114,8 @@ def knows_all(message: Message) -> bool:
     for field, value in message.ListFields():
         is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
         if is_map:
+            if any(isinstance(key, bytes) for key in value):  # under which the runtime finds nothing
+                return False
             key, held = field.message_type.fields
             parts = [(key, one) for one in value] + [(held, value[one]) for one in value]
         else:

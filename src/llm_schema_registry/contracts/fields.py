@@ -105,7 +105,8 @@ class FieldPaths:
 
     def __init__(self, shape: Shape, is_wanted: Callable[[ShapeField], bool]) -> None:
         self._shape = shape
-        self._wanted = {id(field) for field in walk_fields(shape) if is_wanted(field)}
+        self.wanted = tuple(field for field in walk_fields(shape) if is_wanted(field))
+        self._wanted = {id(field) for field in self.wanted}
         self._leading = _leading(shape, self._wanted)
 
     @property

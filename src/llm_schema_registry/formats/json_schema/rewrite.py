@@ -6,12 +6,14 @@ into the registered text; what is added stands behind it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from llm_schema_registry.formats.json_schema.drafts import Draft
 from llm_schema_registry.formats.json_schema.references import Place, Resources
+from llm_schema_registry.formats.places import pointer_token
 
 NUMBERS = {Draft.D4: 4, Draft.D6: 6, Draft.D7: 7, Draft.D2019: 19, Draft.D2020: 20}
 """The drafts as jsonschema-rs numbers them."""
@@ -29,6 +31,37 @@ def rewritten(resources: Resources, left_out: frozenset[str] = frozenset()) -> l
     documents = [resources.root.schema, *(resources.document(name).schema for name in resources.names)]
     rewriter = _Rewriter(resources, _NAMING | left_out)
     return [*(rewriter.copy(document) for document in documents), {}, {"not": {}}]
+
+
+class At(NamedTuple):
+    """A part of what `rewritten` returns, and where it stands: the number of its document and a pointer."""
+
+    schema: Any
+    number: int = 0
+    pointer: str = ""
+
+    def down(self, *tokens: str | int) -> At:
+        """Go to a part of this one."""
+        schema = self.schema
+        for token in tokens:
+            schema = schema[token]
+        return At(schema, self.number, self.pointer + "".join(f"/{pointer_token(str(token))}" for token in tokens))
+
+    def target(self, documents: Sequence[Any]) -> At | None:
+        """Follow the `$ref` of this schema; None if there is none, or one to a metaschema."""
+        reference = self.schema.get("$ref") if isinstance(self.schema, dict) else None
+        found = target_of(reference) if isinstance(reference, str) else None
+        if found is None:
+            return None
+        at = At(documents[found[0]], found[0])
+        for token in found[1].split("/")[1:]:
+            name = token.replace("~1", "/").replace("~0", "~")
+            at = at.down(int(name) if isinstance(at.schema, list) else name)
+        return at
+
+    def place(self, names: Sequence[str]) -> str:
+        """Return the pointer into the registered text; the name of a reference stands before one into that."""
+        return f"{names[self.number - 1]}#{self.pointer}" if 0 < self.number <= len(names) else self.pointer
 
 
 def target_of(reference: str) -> tuple[int, str] | None:

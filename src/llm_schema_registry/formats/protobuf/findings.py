@@ -20,6 +20,7 @@ MAX_PAYLOAD_SLOTS = 16_000_000
 """Fields of all messages in a payload, set or not: the runtime keeps 8 to 16 bytes for each."""
 
 _MAX_FOUND = 80
+_MAX_PART = 200
 
 
 class Enough(Exception):
@@ -75,12 +76,13 @@ class Findings:
 
 
 def pointer(trail: Trail) -> str:
-    """Write a trail as a JSON Pointer."""
+    """Write a trail as a JSON Pointer. Long keys are cut, and what is no character is spelt out: anything may be a key."""
     parts: list[str] = []
     while trail is not None:
         trail, part = trail
-        parts.append(pointer_token(str(part)))
-    return "".join(f"/{part}" for part in reversed(parts))
+        name = str(part)
+        parts.append(pointer_token(name if len(name) <= _MAX_PART else f"{name[:_MAX_PART]}..."))
+    return "".join(f"/{part}" for part in reversed(parts)).encode(errors="backslashreplace").decode()
 
 
 def shorten(text: str) -> str:

@@ -62,16 +62,17 @@ class _Outline:
 
     def message(self, plan: MessagePlan, *, is_nullable: bool) -> Shape:
         name = plan.full_name
-        if name in _LEAVES:
-            kind, logical = _LEAVES[name]
+        known = plan.known
+        if known in _LEAVES:
+            kind, logical = _LEAVES[known]
             return Shape(kind, name, is_nullable, logical)
-        if name in WRAPPERS:
+        if known in WRAPPERS:
             return self._scalar(plan.by_number[1], is_nullable=True)
-        if name == VALUE:
+        if known == VALUE:
             return Shape(ShapeKind.ANY, name, is_nullable=True)
-        if name == STRUCT:
+        if known == STRUCT:
             return Shape(ShapeKind.MAP, name, is_nullable, items=Shape(ShapeKind.ANY, is_nullable=True))
-        if name == LIST_VALUE:
+        if known == LIST_VALUE:
             return Shape(ShapeKind.ARRAY, name, is_nullable, items=Shape(ShapeKind.ANY, is_nullable=True))
         made = self._shapes.get((name, is_nullable))
         if made is None:

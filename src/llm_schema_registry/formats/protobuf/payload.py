@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError, Message
 from llm_schema_registry.errors import InvalidPayload
 from llm_schema_registry.formats.base import MAX_PAYLOAD_VALUES, Reading
 from llm_schema_registry.formats.framing import read_message_indexes
+from llm_schema_registry.formats.protobuf.depths import Depths
 from llm_schema_registry.formats.protobuf.findings import MAX_PAYLOAD_SLOTS, Enough, Findings
 from llm_schema_registry.formats.protobuf.outline import outline
 from llm_schema_registry.formats.protobuf.parse import ProtobufSchema
@@ -48,6 +49,7 @@ class ProtobufPayloads:
         self._tags = schema.field_tags
         self._plan = _find(self._plans, schema, message)
         self._new = type(self._plan.new())
+        self._depths = Depths(pool, self._plan)
         self._checks = Checks(self._plan)
         self._widest = max(len(plan.fields) for plan in reachable(self._plan))
 
@@ -61,12 +63,12 @@ class ProtobufPayloads:
         if encoding is Encoding.BINARY:
             return self._read_binary(data, limit)
         findings = Findings(limit)
-        message = None
+        value = None
         with suppress(Enough):
             message = read_json(self._plan, self._plans, data, findings)
-            self._checks.visit(message, findings)
+            value = message if self._checks.visit(message, findings) else None
             self._checks.find_missing(message, findings)
-        return Reading(message, tuple(findings.violations))
+        return Reading(value, tuple(findings.violations))
 
     def _read_binary(self, data: bytes, limit: int) -> Reading:
         # A value takes a byte, a message two: what is small enough cannot hold too many of either.
@@ -77,15 +79,18 @@ class ProtobufPayloads:
             message = self._new.FromString(data)
         except DecodeError:
             return Reading(None, walk(self._plan, data, limit) or (_MALFORMED,))
+        has_unknown = self._depths.is_deep(data) or self._has_unknown(message, data)
+        if self._checks.is_empty and not has_unknown:
+            return Reading(message)
         findings = Findings(limit)
-        is_unclear = True
+        is_sound = False
         with suppress(Enough):
-            is_unclear = self._checks.visit(message, findings)
-        if is_unclear or self._has_unknown(message, data):
+            is_sound = self._checks.visit(message, findings)
+        if has_unknown or not is_sound:
             findings.put_before(walk(self._plan, data, limit))
         with suppress(Enough):
             self._checks.find_missing(message, findings)
-        return Reading(message, tuple(findings.violations))
+        return Reading(message if is_sound else None, tuple(findings.violations))
 
     def _has_unknown(self, message: Message, data: bytes) -> bool:
         """Whether bytes hold what the runtime does not know; drops it from the message.
@@ -127,13 +132,14 @@ def _find(plans: Plans, schema: ProtobufSchema, message: str) -> MessagePlan:
 def unframe(schema: ProtobufSchema, body: bytes) -> tuple[str, bytes]:
     """Return the full name of the message that the indexes before a payload mean, and the payload.
 
-    Indexes count the messages of the file in the order of its text, then the nested ones. Raises InvalidPayload.
+    Indexes count the messages of the file in the order of its text, then the nested ones, among which entries of maps
+    count as protoc makes them: where the map's field stands. Raises InvalidPayload.
     """
     indexes, payload = read_message_indexes(body)
     scope, messages = schema.file.package, schema.file.message_type
     for index in indexes:
-        if index >= len(messages):
-            expected = f"an index below {len(messages)} in {scope or 'the file'}"
+        if index >= len(messages) or messages[index].options.map_entry:
+            expected = f"the index of one of {len(messages)} messages in {scope or 'the file'}"
             text = f"The payload's frame is broken: expected {expected}, found {index}"
             raise InvalidPayload(Violation(ViolationKind.FRAME_BROKEN, "", text, expected, str(index)))
         scope, messages = join(scope, messages[index].name), messages[index].nested_type

@@ -37,9 +37,6 @@ TIMESTAMP_SECONDS = (-62_135_596_800, 253_402_300_799)
 DURATION_SECONDS = 315_576_000_000
 MAX_NANOS = 999_999_999
 
-# The runtime drops unknown fields down to 64 messages in each other, and leaves those below where they are.
-SHALLOW = 60
-
 _NO_TEXT = b"\xff"
 _RANGED = frozenset({TIMESTAMP, DURATION, DECIMAL})
 
@@ -51,12 +48,12 @@ class Checks:
         self._root = root
         plans = {id(plan): plan for plan in reachable(root)}
         self._has_required = any(item.is_required for plan in plans.values() for item in plan.fields)
-        self._texts = {
-            key: tuple(item for item in plan.fields if not _is_verified(plan, item)) for key, plan in plans.items()
-        }
-        self._ranged = {key for key, plan in plans.items() if plan.full_name in _RANGED}
-        deep, self._margin = _deep(plans)
-        leading = deep | self._ranged | {key for key, texts in self._texts.items() if texts}
+        texts = {key: [item for item in plan.fields if not _is_verified(plan, item)] for key, plan in plans.items()}
+        # One string is read by its name alone: these are most of what is looked at.
+        self._names = {key: tuple(item.name for item in items if _is_simple(item)) for key, items in texts.items()}
+        self._texts = {key: tuple(item for item in items if not _is_simple(item)) for key, items in texts.items()}
+        self._ranged = {key for key, plan in plans.items() if plan.known in _RANGED}
+        leading = self._ranged | {key for key, items in texts.items() if items}
         holders: dict[int, set[int]] = {}
         for key, plan in plans.items():
             for item in plan.fields:
@@ -67,30 +64,30 @@ class Checks:
             new = holders.get(waiting.pop(), set()) - leading
             leading |= new
             waiting += new
-        self._is_empty = id(root) not in leading
         self._ways = {
             key: tuple(item for item in plan.fields if item.message is not None and id(item.message) in leading)
             for key, plan in plans.items()
         }
+        self.is_empty = id(root) not in leading and not self._has_required
 
     def visit(self, message: Message, findings: Findings) -> bool:
-        """Note what is beyond its range, and return whether only a walk through the bytes can tell that all is well:
-        where text is not UTF-8, or more than SHALLOW messages may be inside each other.
+        """Note what is beyond its range, and return whether there is nothing such and all text is UTF-8: only then can
+        a message be made plain. Where text is not UTF-8 a walk through the bytes tells.
         """
-        if self._is_empty:
-            return False
-        return self._visit(message, self._root, None, findings, 0) + self._margin > SHALLOW
+        return self._visit(message, self._root, None, findings)
 
-    def _visit(self, message: Message, plan: MessagePlan, trail: Trail, findings: Findings, depth: int) -> int:
-        """Return how many messages are inside each other; SHALLOW and one where text is not UTF-8."""
+    def _visit(self, message: Message, plan: MessagePlan, trail: Trail, findings: Findings) -> bool:
         key = id(plan)
-        if key in self._ranged:
-            _check_range(message, plan, trail, findings)
-        deepest = depth if all(_is_text(item, message) for item in self._texts[key]) else SHALLOW + 1
+        is_sound = key not in self._ranged or _check_range(message, plan, trail, findings)
+        for name in self._names[key]:
+            if type(getattr(message, name)) is bytes:
+                is_sound = False
+        for item in self._texts[key]:
+            is_sound &= _is_text(item, message)
         for item in self._ways[key]:
             for below, value, type_ in values_of(item, message, trail):
-                deepest = max(deepest, self._visit(value, type_, below, findings, depth + 1))
-        return deepest
+                is_sound &= self._visit(value, type_, below, findings)
+        return is_sound
 
     def find_missing(self, message: Message, findings: Findings) -> None:
         """Note every required field that is not set, in a message and all that it holds."""
@@ -98,19 +95,8 @@ class Checks:
             find_missing(message, self._root, findings)
 
 
-def _deep(plans: dict[int, MessagePlan]) -> tuple[set[int], int]:
-    """Return the types below which there can be more than SHALLOW in each other, and how many below the rest."""
-    deep = set(plans)
-    for height in range(SHALLOW):
-        shallow = {
-            key
-            for key in deep
-            if not any(item.message is not None and id(item.message) in deep for item in plans[key].fields)
-        }
-        if not shallow:
-            return deep, height
-        deep -= shallow
-    return deep, SHALLOW
+def _is_simple(item: FieldPlan) -> bool:
+    return not item.is_repeated and not item.descriptor.is_extension
 
 
 def _is_verified(plan: MessagePlan, item: FieldPlan) -> bool:
@@ -133,15 +119,17 @@ def _is_text(item: FieldPlan, message: Message) -> bool:
     value = item.get(message)
     if item.is_map:
         is_text = item.value.type == Field.TYPE_STRING
-        return not any(isinstance(key, bytes) or (is_text and isinstance(held, bytes)) for key, held in value.items())
-    return not any(isinstance(text, bytes) for text in (value if item.is_repeated else (value,)))
+        return not any(isinstance(key, bytes) or (is_text and isinstance(value[key], bytes)) for key in value)
+    return not any(isinstance(text, bytes) for text in (value if item.is_repeated else [value]))
 
 
-def _check_range(message: Any, plan: MessagePlan, trail: Trail, findings: Findings) -> None:  # noqa: ANN401 # its fields are known by the plan's name only
-    if plan.full_name == TIMESTAMP:
-        is_right = TIMESTAMP_SECONDS[0] <= message.seconds <= TIMESTAMP_SECONDS[1] and 0 <= message.nanos <= MAX_NANOS
+def _check_range(message: Any, plan: MessagePlan, trail: Trail, findings: Findings) -> bool:  # noqa: ANN401 # its fields are known by the plan's name only
+    if plan.known == TIMESTAMP:
+        is_right: bool = (
+            TIMESTAMP_SECONDS[0] <= message.seconds <= TIMESTAMP_SECONDS[1] and 0 <= message.nanos <= MAX_NANOS
+        )
         expected = "a time from year 1 to 9999 with 0 to 999999999 nanoseconds"
-    elif plan.full_name == DURATION:
+    elif plan.known == DURATION:
         is_right = (
             abs(message.seconds) <= DURATION_SECONDS
             and abs(message.nanos) <= MAX_NANOS
@@ -153,6 +141,7 @@ def _check_range(message: Any, plan: MessagePlan, trail: Trail, findings: Findin
         expected = f"at most {_MAX_DECIMAL_BYTES} bytes of digits and a scale up to {MAX_DECIMAL_SCALE}"
     if not is_right:
         findings.add(ViolationKind.OUT_OF_RANGE, trail, expected, "another value", plan.full_name)
+    return is_right
 
 
 def find_missing(message: Message, plan: MessagePlan, findings: Findings, trail: Trail = None) -> None:
@@ -173,8 +162,10 @@ def values_of(item: FieldPlan, message: Message, trail: Trail) -> Iterator[tuple
         return
     here: Trail = (trail, item.json_name)
     if item.is_map:
-        for key, value in item.get(message).items():
-            yield (here, key_text(key)), value, held
+        entries = item.get(message)
+        for key in entries:
+            if not isinstance(key, bytes):  # the runtime finds nothing under a key that is no text
+                yield (here, key_text(key)), entries[key], held
     elif item.is_repeated:
         for index, value in enumerate(item.get(message)):
             yield (here, index), value, held
@@ -186,4 +177,4 @@ def key_text(key: object) -> str:
     """Write a map's key as ProtoJSON does."""
     if isinstance(key, bool):
         return "true" if key else "false"
-    return key.decode(errors="replace") if isinstance(key, bytes) else str(key)
+    return str(key)

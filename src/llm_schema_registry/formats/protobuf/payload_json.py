@@ -31,7 +31,6 @@ from llm_schema_registry.formats.protobuf.plan import (
     DURATION,
     FIELD_MASK,
     LIST_VALUE,
-    NULL_VALUE,
     STRUCT,
     TIMESTAMP,
     VALUE,
@@ -118,7 +117,7 @@ class _Reader:
         """Read a value into an empty message."""
         self._findings.enter(depth, trail)
         self._findings.count(1, trail, len(plan.fields))
-        special = self._special.get(plan.full_name)
+        special = self._special.get(plan.known)
         if special is None:
             self._fields(message, plan, self._members(value, plan.full_name, trail), trail, depth)
             return
@@ -152,7 +151,7 @@ class _Reader:
                 self._repeated(here, "the field once, under one of its names", field.full_name)
                 continue
             seen.add(field.full_name)
-            if value is None and (field.is_repeated or not _takes_null(field)):
+            if value is None and (field.is_repeated or not field.takes_null):
                 continue
             if field.oneof:
                 if field.oneof in seen:
@@ -197,7 +196,7 @@ class _Reader:
                 self.message(values.add(), field.message, item, here, depth + 1)
 
     def _is_there(self, field: FieldPlan, value: Json, trail: Trail, schema_path: str) -> bool:
-        is_there = value is not None or _takes_null(field)
+        is_there = value is not None or field.takes_null
         if not is_there:
             self._findings.add(ViolationKind.NOT_NULLABLE, trail, "a message", "null", schema_path)
         return is_there
@@ -267,7 +266,7 @@ class _Reader:
             self._findings.add(ViolationKind.BRANCH_UNKNOWN, here, expected, url, plan.full_name)
             return
         held = inner.new()
-        if inner.full_name in _SPECIAL:
+        if inner.known in _SPECIAL:
             self._any_value(held, inner, members, trail, depth)
         else:
             self.message(held, inner, members, trail, depth + 1)
@@ -287,10 +286,3 @@ class _Reader:
         else:
             here: Trail = (trail, "value")
             self._findings.add(ViolationKind.FIELD_MISSING, here, f"a {inner.full_name}", "none", inner.full_name)
-
-
-def _takes_null(field: FieldPlan) -> bool:
-    """Whether null is a value of a field's type, and not the absence of one."""
-    if field.enum is not None:
-        return field.enum.full_name == NULL_VALUE
-    return field.message is not None and field.message.full_name == VALUE

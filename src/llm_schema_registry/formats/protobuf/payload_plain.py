@@ -38,7 +38,7 @@ def to_plain(message: Any, plan: MessagePlan) -> object:  # noqa: ANN401 # field
     Fields with presence are absent when they are not set, but wrappers outside of oneofs are None. Nanoseconds below a
     microsecond are cut off.
     """
-    name = plan.full_name
+    name = plan.known
     if name == TIMESTAMP:
         return _EPOCH + timedelta(seconds=message.seconds, microseconds=message.nanos // 1000)
     if name == DURATION:
@@ -66,7 +66,7 @@ def to_plain(message: Any, plan: MessagePlan) -> object:  # noqa: ANN401 # field
 
 
 def _is_nullable(field: FieldPlan) -> bool:
-    return field.message is not None and field.message.full_name in WRAPPERS and not field.oneof
+    return field.message is not None and field.message.known in WRAPPERS and not field.oneof
 
 
 def _plain_map(field: FieldPlan, message: Message) -> dict[str, object]:
@@ -100,7 +100,7 @@ def fill(message: Any, plan: MessagePlan, plain: object, depth: int = 0) -> None
     """Set an empty message to what a plain value says. Raises ValueError or TypeError for what does not fit."""
     if depth > MAX_PAYLOAD_DEPTH:
         raise ValueError(f"a value holds more than {MAX_PAYLOAD_DEPTH} values in each other")
-    name = plan.full_name
+    name = plan.known
     if name == TIMESTAMP:
         _fill_timestamp(message, plain)
     elif name == DURATION:

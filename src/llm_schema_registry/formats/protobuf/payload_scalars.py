@@ -16,7 +16,6 @@ from llm_schema_registry.formats.protobuf.payload_checks import DURATION_SECONDS
 from llm_schema_registry.formats.protobuf.plan import (
     INT32,
     INT64,
-    NULL_VALUE,
     TYPE_NAMES,
     UINT32,
     UINT64,
@@ -38,7 +37,7 @@ _UPPER = re.compile("[A-Z]")
 
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _MAX_FLOAT = 3.4028234663852886e38
-# Integers beyond are not all numbers of 64 bits with a point, so one written with a point may have lost digits.
+# Integers from here on are not all numbers of 64 bits with a point, so one written with a point may have lost digits.
 _MAX_EXACT = 2.0**53
 # More than any number that fits; Python refuses to read thousands of digits.
 _MAX_DIGITS = 40
@@ -99,8 +98,8 @@ def _whole_number(name: str, value: object) -> int:
     if isinstance(value, str):
         if not _NUMBER.fullmatch(value):
             raise _mismatch(f"{name}, a number or one in quotes", value)
-        if _INTEGER.fullmatch(value) and len(value) <= _MAX_DIGITS:
-            return int(value)
+        if _INTEGER.fullmatch(value):
+            return _integer(value, name)
         value = float(value)
     if not isinstance(value, float):
         raise _mismatch(f"{name}, a number or one in quotes", value)
@@ -108,11 +107,17 @@ def _whole_number(name: str, value: object) -> int:
         raise Unfit(ViolationKind.OUT_OF_RANGE, name, "a larger number")
     if not value.is_integer():
         raise Unfit(ViolationKind.TYPE_MISMATCH, f"{name}, a whole number", "a fraction")
-    if abs(value) > _MAX_EXACT:
+    if abs(value) >= _MAX_EXACT:
         raise Unfit(
             ViolationKind.NOT_PRECISE, f"{name}, all digits written out", "a number with a point or an exponent"
         )
     return int(value)
+
+
+def _integer(digits: str, name: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise Unfit(ViolationKind.OUT_OF_RANGE, name, "a larger number")
+    return int(digits)
 
 
 def _read_float(field: FieldPlan, value: object) -> float:
@@ -172,7 +177,7 @@ _FOR_URLS = str.maketrans("+/", "-_")
 
 def _read_enum(field: FieldPlan, value: object) -> int:
     enum = field.descriptor.enum_type
-    if value is None and enum.full_name == NULL_VALUE:
+    if value is None and field.takes_null:
         return 0
     if isinstance(value, str):
         named = enum.values_by_name.get(value)
@@ -207,9 +212,7 @@ def read_key(field: FieldPlan, key: str) -> bool | int | str:
         if key in {"true", "false"}:
             return key == "true"
     elif _INTEGER.fullmatch(key) and key != "-0":
-        if len(key) > _MAX_DIGITS:
-            raise Unfit(ViolationKind.OUT_OF_RANGE, TYPE_NAMES[kind], "a larger number")
-        return _read_integer(field, int(key))
+        return _read_integer(field, _integer(key, TYPE_NAMES[kind]))
     raise Unfit(ViolationKind.TYPE_MISMATCH, f"a key of type {TYPE_NAMES[kind]}", key)
 
 

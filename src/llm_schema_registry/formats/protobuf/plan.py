@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from google.protobuf import message_factory
+from google.protobuf import (
+    any_pb2,
+    duration_pb2,
+    field_mask_pb2,
+    message_factory,
+    struct_pb2,
+    timestamp_pb2,
+    wrappers_pb2,
+)
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
@@ -21,7 +29,7 @@ DURATION = "google.protobuf.Duration"
 STRUCT = "google.protobuf.Struct"
 VALUE = "google.protobuf.Value"
 LIST_VALUE = "google.protobuf.ListValue"
-NULL_VALUE = "google.protobuf.NullValue"
+_NULL_VALUE = "google.protobuf.NullValue"
 FIELD_MASK = "google.protobuf.FieldMask"
 ANY = "google.protobuf.Any"
 DECIMAL = "confluent.type.Decimal"
@@ -30,7 +38,6 @@ WRAPPERS = frozenset(
     for name in ("Bool", "Bytes", "Double", "Float", "Int32", "Int64", "String", "UInt32", "UInt64")
 )
 
-MESSAGE_TYPES = frozenset({Field.TYPE_MESSAGE, Field.TYPE_GROUP})
 ZIGZAG = frozenset({Field.TYPE_SINT32, Field.TYPE_SINT64})
 UNSIGNED = frozenset({Field.TYPE_UINT32, Field.TYPE_UINT64, Field.TYPE_FIXED32, Field.TYPE_FIXED64})
 _FIXED32 = frozenset({Field.TYPE_FIXED32, Field.TYPE_SFIXED32, Field.TYPE_FLOAT})
@@ -40,6 +47,12 @@ INT32 = frozenset({Field.TYPE_INT32, Field.TYPE_SINT32, Field.TYPE_SFIXED32})
 UINT32 = frozenset({Field.TYPE_UINT32, Field.TYPE_FIXED32})
 INT64 = frozenset({Field.TYPE_INT64, Field.TYPE_SINT64, Field.TYPE_SFIXED64})
 UINT64 = frozenset({Field.TYPE_UINT64, Field.TYPE_FIXED64})
+
+_GOOGLE = [
+    descriptor
+    for module in (any_pb2, duration_pb2, field_mask_pb2, struct_pb2, timestamp_pb2, wrappers_pb2)
+    for descriptor in module.DESCRIPTOR.message_types_by_name.values()
+]
 
 VARINT, WIRE64, LENGTH, START_GROUP, END_GROUP, WIRE32 = range(6)
 
@@ -56,7 +69,8 @@ class FieldPlan:
 
     `name` is its key in plain values, `json_name` in ProtoJSON; both are the full name in brackets for an extension.
     `wire` is the wire type of one value. `symbols` are the numbers that a closed enum has, None for all other types.
-    `message` is the type of values that are messages, of a map its entry.
+    `message` is the type of values that are messages, of a map its entry. `takes_null` says that null
+    is a value of the type.
     """
 
     descriptor: Any  # the stubs take no plain descriptor as an extension
@@ -71,6 +85,7 @@ class FieldPlan:
     is_required: bool
     oneof: str
     enum: EnumDescriptor | None
+    takes_null: bool
     symbols: frozenset[int] | None
     message: MessagePlan | None
 
@@ -109,10 +124,14 @@ class FieldPlan:
 
 @dataclass(eq=False, slots=True)
 class MessagePlan:
-    """A message type. `by_key` holds what ProtoJSON may call its fields: ProtoJSON names before original ones."""
+    """A message type. `by_key` holds what ProtoJSON may call its fields: ProtoJSON names before original ones.
+
+    `known` is the full name of a well-known type, and empty for others: also for those that only took the name of one.
+    """
 
     descriptor: Descriptor
     full_name: str
+    known: str = ""
     fields: tuple[FieldPlan, ...] = ()
     by_number: dict[int, FieldPlan] = field(default_factory=dict)
     by_key: dict[str, FieldPlan] = field(default_factory=dict)
@@ -159,11 +178,11 @@ class Plans:
         name = descriptor.full_name
         found = self._plans.get(name) or making.get(name)
         if found is None:
-            found = making[name] = MessagePlan(descriptor, name)
+            found = making[name] = MessagePlan(descriptor, name, name if _is_known(descriptor) else "")
         return found
 
     def _field(self, item: Field, making: dict[str, MessagePlan]) -> FieldPlan:
-        message = item.message_type
+        message = None if item.message_type is None else self._plan(item.message_type, making)
         enum = item.enum_type
         oneof = item.containing_oneof
         bracketed = f"[{item.full_name}]"
@@ -175,14 +194,36 @@ class Plans:
             type=item.type,
             wire=_wire_type(item.type),
             is_repeated=item.is_repeated,
-            is_map=message is not None and item.is_repeated and message.GetOptions().map_entry,
+            is_map=item.is_repeated and item.message_type is not None and item.message_type.GetOptions().map_entry,
             has_presence=item.has_presence,
             is_required=item.is_required,
             oneof=oneof.name if oneof is not None and len(oneof.fields) > 1 else "",
             enum=enum,
+            takes_null=_is_null(enum) if message is None else message.known == VALUE,
             symbols=frozenset(value.number for value in enum.values) if enum is not None and enum.is_closed else None,
-            message=None if message is None else self._plan(message, making),
+            message=message,
         )
+
+
+def _form(descriptor: Descriptor) -> frozenset[tuple[str, int, int]]:
+    return frozenset((item.name, item.number, item.type) for item in descriptor.fields)
+
+
+_FORMS = {
+    **{descriptor.full_name: _form(descriptor) for descriptor in _GOOGLE},
+    DECIMAL: frozenset(
+        {("value", 1, Field.TYPE_BYTES), ("precision", 2, Field.TYPE_UINT32), ("scale", 3, Field.TYPE_INT32)}
+    ),
+}
+
+
+def _is_known(descriptor: Descriptor) -> bool:
+    """Whether a type is a well-known one: references may put another file in the place of a built-in one."""
+    return _FORMS.get(descriptor.full_name) == _form(descriptor)
+
+
+def _is_null(enum: EnumDescriptor | None) -> bool:
+    return enum is not None and enum.full_name == _NULL_VALUE and 0 in enum.values_by_number
 
 
 def _wire_type(kind: int) -> int:
