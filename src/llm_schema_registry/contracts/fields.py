@@ -5,15 +5,24 @@ Refuses to judge a value, and to know any format: values are plain (`formats.bas
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+import jsonschema_rs
 from msgspec import UNSET
 
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import Metadata
 
 Record = dict[str, object]
+
+MAX_PATTERN = 1_000
+"""Characters of a pattern with wildcards."""
+
+_LINEAR = jsonschema_rs.RegexOptions(size_limit=1 << 20)
+_WILDCARD = re.compile(r"(\*+|\?)")
+_MEANING = {"*": "[^.]*", "**": r"[\s\S]*", "?": "[^.]"}
 
 
 class Spot(NamedTuple):
@@ -48,53 +57,31 @@ class FieldTags:
     """
 
     def __init__(self, metadata: Metadata | None) -> None:
-        self._given = [(path, frozenset(tags)) for path, tags in ((metadata and metadata.tags) or {}).items()]
+        given = ((metadata and metadata.tags) or {}).items()
+        self._given = [(name_matcher(path), frozenset(tags)) for path, tags in given]
 
     def of(self, field: ShapeField) -> frozenset[str]:
         """Return all tags of a field."""
         tags = frozenset(field.tags)
-        for path, given in self._given:
-            if matches_name(path, field.full_name):
+        for is_meant, given in self._given:
+            if is_meant(field.full_name):
                 tags |= given
         return tags
 
 
-def matches_name(pattern: str, full_name: str) -> bool:
-    """Whether a full name is meant by a pattern with wildcards. Takes time in proportion to both lengths, at most."""
-    pieces = _pieces(pattern)
-    # The places in the pattern that can have been reached; what a wildcard may skip is reached with it.
-    reached = _skip(pieces, {0})
-    for char in full_name:
-        following = set()
-        for place in reached:
-            piece = pieces[place] if place < len(pieces) else ""
-            if piece == "**" or (piece == "*" and char != "."):
-                following.add(place)
-            elif piece == char or (piece == "?" and char != "."):
-                following.add(place + 1)
-        reached = _skip(pieces, following)
-    return len(pieces) in reached
+def name_matcher(pattern: str) -> Callable[[str], bool]:
+    """Return the test whether a full name is meant by a pattern with wildcards; it takes linear time.
 
-
-def _pieces(pattern: str) -> list[str]:
-    """Return the characters of a pattern, `**` as one; `**.*` means `**` to Confluent's clients."""
-    pieces: list[str] = []
-    for char in pattern.replace("**.*", "**"):
-        if char == "*" and pieces and pieces[-1] == "*":
-            pieces[-1] = "**"
-        else:
-            pieces.append(char)
-    return pieces
-
-
-def _skip(pieces: list[str], reached: set[int]) -> set[int]:
-    waiting = list(reached)
-    while waiting:
-        place = waiting.pop()
-        if place < len(pieces) and pieces[place] in {"*", "**"} and place + 1 not in reached:
-            reached.add(place + 1)
-            waiting.append(place + 1)
-    return reached
+    A pattern that is longer than any engine should compile means no name.
+    """
+    if not _WILDCARD.search(pattern):
+        return pattern.__eq__
+    if len(pattern) > MAX_PATTERN:
+        return lambda _: False
+    # `**.*` means `**` to Confluent's clients. The engine is linear; Python's own is not when wildcards repeat.
+    pieces = _WILDCARD.split(pattern.replace("**.*", "**"))
+    text = "".join(_MEANING.get(piece[:2]) or re.escape(piece) for piece in pieces)
+    return jsonschema_rs.Draft7Validator({"pattern": f"^{text}$"}, offline=True, pattern_options=_LINEAR).is_valid
 
 
 class FieldPaths:
@@ -132,43 +119,58 @@ class FieldPaths:
             elif shape.kind is ShapeKind.COMBINED:
                 waiting.extend((path, branch, current) for branch in branches_of(shape, current))
 
-    def replace(self, value: object, change: Callable[[Spot], object]) -> object:
-        """Return the value with each wanted field that is there changed; untouched parts are shared, not copied."""
-        return self._replace(self._shape, "", value, change)
+    def replace(self, value: object, change: Callable[[Spot], object], *, absent: bool = False) -> object:
+        """Return the value with each wanted field that is there changed; untouched parts are shared, not copied.
 
-    def _replace(self, shape: Shape, path: str, value: object, change: Callable[[Spot], object]) -> object:
+        With `absent` fields that a record lacks are changed too, from UNSET; a change to UNSET leaves a field out.
+        """
+        return self._replace(self._shape, "", value, change, absent)
+
+    def _replace(
+        self, shape: Shape, path: str, value: object, change: Callable[[Spot], object], absent: bool
+    ) -> object:
         if id(shape) not in self._leading:
             return value
         if isinstance(value, dict) and shape.kind is ShapeKind.RECORD:
             changed: Record = dict(value)
             for name, field in shape.fields.items():
-                if name not in value:
+                if name not in value and not (absent and id(field) in self._wanted):
                     continue
                 place = f"{path}/{escape(name)}"
-                found = value[name]
+                found = value.get(name, UNSET)
                 if id(field.shape) in self._leading:
-                    found = self._replace(field.shape, place, found, change)
+                    found = self._replace(field.shape, place, found, change, absent)
                 if id(field) in self._wanted:
                     found = change(Spot(place, field, found, value))
-                changed[name] = found
+                if found is not UNSET:
+                    changed[name] = found
             return changed
         if isinstance(value, dict) and shape.items is not None:
-            items = shape.items
             return {
-                key: self._replace(items, f"{path}/{escape(str(key))}", item, change) for key, item in value.items()
+                key: self._replace(shape.items, f"{path}/{escape(str(key))}", item, change, absent)
+                for key, item in value.items()
             }
         if isinstance(value, list) and shape.items is not None:
-            return [self._replace(shape.items, f"{path}/{index}", item, change) for index, item in enumerate(value)]
+            return [
+                self._replace(shape.items, f"{path}/{index}", item, change, absent) for index, item in enumerate(value)
+            ]
         if shape.kind is ShapeKind.COMBINED:
             for branch in branches_of(shape, value):
-                return self._replace(branch, path, value, change)
+                return self._replace(branch, path, value, change, absent)
         return value
 
 
 def branches_of(shape: Shape, value: object) -> Iterator[Shape]:
-    """Yield the branch of a COMBINED that a value fits by its outline, or nothing."""
-    for branch in shape.branches:
-        if isinstance(value, dict):
+    """Yield the branch of a COMBINED that a value fits by its outline, the first one, or nothing."""
+    waiting = list(reversed(shape.branches))
+    seen: set[int] = set()
+    while waiting:
+        branch = waiting.pop()
+        if branch.kind is ShapeKind.COMBINED:
+            if id(branch) not in seen:
+                seen.add(id(branch))
+                waiting.extend(reversed(branch.branches))
+        elif isinstance(value, dict):
             if branch.kind is ShapeKind.MAP or (branch.kind is ShapeKind.RECORD and _fits(branch, value)):
                 yield branch
                 return
