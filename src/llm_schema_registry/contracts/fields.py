@@ -9,18 +9,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-import jsonschema_rs
 from msgspec import UNSET
 
+from llm_schema_registry.contracts.text_formats import searcher
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import Metadata
 
 Record = dict[str, object]
 
-MAX_PATTERN = 1_000
-"""Characters of a pattern with wildcards."""
-
-_LINEAR = jsonschema_rs.RegexOptions(size_limit=1 << 20)
 _WILDCARD = re.compile(r"(\*+|\?)")
 _MEANING = {"*": "[^.]*", "**": r"[\s\S]*", "?": "[^.]"}
 
@@ -76,12 +72,13 @@ def name_matcher(pattern: str) -> Callable[[str], bool]:
     """
     if not _WILDCARD.search(pattern):
         return pattern.__eq__
-    if len(pattern) > MAX_PATTERN:
-        return lambda _: False
     # `**.*` means `**` to Confluent's clients. The engine is linear; Python's own is not when wildcards repeat.
     pieces = _WILDCARD.split(pattern.replace("**.*", "**"))
     text = "".join(_MEANING.get(piece[:2]) or re.escape(piece) for piece in pieces)
-    return jsonschema_rs.Draft7Validator({"pattern": f"^{text}$"}, offline=True, pattern_options=_LINEAR).is_valid
+    try:
+        return searcher(f"^{text}$")
+    except ValueError:
+        return lambda _: False
 
 
 class FieldPaths:

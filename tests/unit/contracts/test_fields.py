@@ -7,7 +7,6 @@ import pytest
 from msgspec import UNSET
 
 from llm_schema_registry.contracts.fields import (
-    MAX_PATTERN,
     FieldPaths,
     FieldTags,
     Spot,
@@ -16,6 +15,7 @@ from llm_schema_registry.contracts.fields import (
     name_matcher,
     walk_fields,
 )
+from llm_schema_registry.contracts.text_formats import MAX_PATTERN
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import Metadata
 
@@ -53,7 +53,7 @@ def test_a_pattern_means_names(case: dict[str, object]) -> None:
 
 
 def test_a_hostile_pattern_takes_linear_time_or_means_nothing() -> None:
-    assert not name_matcher("*a" * 400)("a" * 100_000 + "b")
+    assert not name_matcher("*a" * 150)("a" * 100_000 + "b")
     assert not name_matcher("*" + "a" * MAX_PATTERN)("a" * MAX_PATTERN)
 
 
