@@ -87,7 +87,7 @@ class _Masking:
         """Return a part of the value, masked. Depth is bounded by what readers let through."""
         if value is None:
             return self._spend(value)
-        if part.is_sensitive or not (part.shapes or self._fields.is_empty):
+        if not (part.shapes or self._fields.is_empty):  # sensitive, or not known
             return self._spend(MASK)
         if isinstance(value, dict):
             return self._object(part, value)

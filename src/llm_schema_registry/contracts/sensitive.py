@@ -90,17 +90,17 @@ def _mend(policy: Policy, tagged: list[ShapeField], rules: list[Rule]) -> str:
     """Return what is asked and how to give it, empty when it is given."""
     tag = policy.tag
     if policy.requirement is Requirement.ABSENT:
-        return "are absent; take the fields out of the schema"
+        return "be absent; take the fields out of the schema"
     if policy.requirement is Requirement.MASKED:
         if any(rule.type == "CEL_FIELD" and tag in (rule.tags or ()) for rule in rules):
             return ""
-        return f"are masked; add a domain rule of type CEL_FIELD, kind TRANSFORM and mode WRITE for the tag '{tag}'"
+        return f"be masked; add a domain rule of type CEL_FIELD, kind TRANSFORM and mode WRITE for the tag '{tag}'"
     if any(rule.type == "ENCRYPT_PAYLOAD" for rule in rules):
         return ""
     if not any(rule.type == "ENCRYPT" and tag in (rule.tags or ()) for rule in rules):
-        return f"are encrypted; add a rule of type ENCRYPT and mode WRITEREAD for the tag '{tag}'"
+        return f"be encrypted; add a rule of type ENCRYPT and mode WRITEREAD for the tag '{tag}'"
     if unfit := [field for field in tagged if not _is_encryptable(field.shape)]:
-        return f"are encrypted, but {_named(unfit)} cannot be: only text and bytes can; change the type"
+        return f"be encrypted, but {_named(unfit)} cannot be: only text and bytes can; change the type"
     return ""
 
 
