@@ -135,6 +135,7 @@ _LIMITS = {
     (ShapeKind.LONG, False): (-(2**63), 2**63 - 1),
     (ShapeKind.LONG, True): (0, 2**64 - 1),
 }
+_UNLIMITED = (-math.inf, math.inf)
 _MAX_FLOAT = 3.4028234663852886e38
 
 
@@ -265,6 +266,13 @@ def _number(place: _Place, member: str, given: object) -> int | Decimal:
     return int(number) if number == number.to_integral_value() else number
 
 
+def _limits(place: _Place, shape: Shape) -> tuple[float, float]:
+    """Return the least and the greatest value of a field of whole numbers."""
+    # The integers of JSON, where full names are paths from `$`, do not end.
+    is_unlimited = place.field.full_name.startswith("$")
+    return _UNLIMITED if is_unlimited else _LIMITS.get((shape.kind, shape.is_unsigned), _UNLIMITED)
+
+
 _COMPARISONS: Final[dict[str, tuple[Callable[[Any, Any], bool], str]]] = {
     "minimum": (operator.ge, "at least"),
     "exclusiveMinimum": (operator.gt, "more than"),
@@ -279,7 +287,7 @@ def _range_checks(place: _Place, terms: Terms, shape: Shape) -> Iterator[Check]:
         for member in _COMPARISONS
         if _member(terms, member) is not UNSET
     }
-    least, most = _LIMITS.get((shape.kind, shape.is_unsigned), (None, None))
+    least, most = _limits(place, shape)
     for lower, upper in (
         ("minimum", "maximum"),
         ("minimum", "exclusiveMaximum"),
@@ -292,10 +300,9 @@ def _range_checks(place: _Place, terms: Terms, shape: Shape) -> Iterator[Check]:
                 raise place.refused(lower, f"{low} leaves nothing below `{upper}` {high}")
     for member, bound in bounds.items():
         is_lower = member in {"minimum", "exclusiveMinimum"}
-        if least is not None and most is not None:
-            furthest = most if is_lower else least
-            if not _COMPARISONS[member][0](furthest, bound):
-                raise place.refused(member, f"{bound} can never be met: the field ends at {furthest}")
+        furthest = most if is_lower else least
+        if not _COMPARISONS[member][0](furthest, bound):
+            raise place.refused(member, f"{bound} can never be met: the field ends at {furthest}")
         yield _range_check(member, bound)
 
 
@@ -436,7 +443,7 @@ def _numeric(
     if "number" not in words:
         return Decimal(number)
     if shape.kind in {ShapeKind.INT, ShapeKind.LONG}:
-        least, most = _LIMITS[shape.kind, shape.is_unsigned]
+        least, most = _limits(place, shape)
         return number if isinstance(number, int) and least <= number <= most else None
     if isinstance(number, int) and shape.kind not in {ShapeKind.FLOAT, ShapeKind.DOUBLE}:
         return number

@@ -204,3 +204,12 @@ def test_nesting_without_end_in_a_constraint_is_refused() -> None:
     metadata = Metadata(properties={f"{PREFIX}top.x": '{"enum":' + "[" * 19_000})
     with pytest.raises(InvalidConstraint, match="this is no JSON"):
         compile_constraints(metadata, record(x="INT"))
+
+
+def test_the_integers_of_json_do_not_end() -> None:
+    shape = Shape(ShapeKind.RECORD)
+    shape.fields = {"x": ShapeField("x", "$.x", shape_of("INT"))}
+    constraints = compile_constraints(properties({"$.x": {"minimum": 2**63, "default": 2**64}}), shape)
+    assert constraints.fill({}) == {"x": 2**64}
+    assert constraints.check({"x": 2**63}) == []
+    assert len(constraints.check({"x": 2**63 - 1})) == 1
