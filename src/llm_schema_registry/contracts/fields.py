@@ -39,9 +39,12 @@ def walk_fields(shape: Shape) -> Iterator[ShapeField]:
         if id(current) in seen:
             continue
         seen.add(id(current))
+        # A record and the same record or null are two shapes of the same fields.
         for field in current.fields.values():
-            yield field
-            waiting.append(field.shape)
+            if id(field) not in seen:
+                seen.add(id(field))
+                yield field
+                waiting.append(field.shape)
         waiting.extend(_parts(current))
 
 
