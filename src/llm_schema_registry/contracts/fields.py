@@ -84,13 +84,25 @@ def name_matcher(pattern: str) -> Callable[[str], bool]:
         return lambda _: False
 
 
+class _Step(NamedTuple):
+    """A field on the way, with its part of a JSON Pointer."""
+
+    name: str
+    token: str
+    field: ShapeField
+    is_wanted: bool
+    is_leading: bool
+
+
 class FieldPaths:
     """The ways from the top of a shape to the fields that are wanted; what leads to none is never looked at."""
 
     def __init__(self, shape: Shape, is_wanted: Callable[[ShapeField], bool]) -> None:
         self._shape = shape
-        self._wanted = {id(field) for field in walk_fields(shape) if is_wanted(field)}
+        self.wanted = tuple(field for field in walk_fields(shape) if is_wanted(field))
+        self._wanted = {id(field) for field in self.wanted}
         self._leading = _leading(shape, self._wanted)
+        self._steps: dict[int, list[_Step]] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -105,19 +117,26 @@ class FieldPaths:
             if id(shape) not in self._leading:
                 continue
             if isinstance(current, dict) and shape.kind is ShapeKind.RECORD:
-                for name, field in shape.fields.items():
+                for name, token, field, is_wanted, is_leading in self._steps.get(id(shape)) or self._plan(shape):
                     found = current.get(name, UNSET)
-                    place = f"{path}/{escape(name)}"
-                    if id(field) in self._wanted:
-                        yield Spot(place, field, found, current)
-                    if found is not UNSET and found is not None and id(field.shape) in self._leading:
-                        waiting.append((place, field.shape, found))
+                    if is_wanted:
+                        yield Spot(f"{path}{token}", field, found, current)
+                    if is_leading and found is not UNSET and found is not None:
+                        waiting.append((f"{path}{token}", field.shape, found))
             elif isinstance(current, dict) and shape.items is not None:
                 waiting.extend((f"{path}/{escape(str(key))}", shape.items, item) for key, item in current.items())
             elif isinstance(current, list) and shape.items is not None:
                 waiting.extend((f"{path}/{index}", shape.items, item) for index, item in enumerate(current))
             elif shape.kind is ShapeKind.COMBINED:
                 waiting.extend((path, branch, current) for branch in branches_of(shape, current))
+
+    def _plan(self, shape: Shape) -> list[_Step]:
+        """Return the fields of a record that are wanted or lead to such, and remember them."""
+        steps = [
+            _Step(name, f"/{escape(name)}", field, id(field) in self._wanted, id(field.shape) in self._leading)
+            for name, field in shape.fields.items()
+        ]
+        return self._steps.setdefault(id(shape), [step for step in steps if step.is_wanted or step.is_leading])
 
     def replace(self, value: object, change: Callable[[Spot], object], *, absent: bool = False) -> object:
         """Return the value with each wanted field that is there changed; untouched parts are shared, not copied.
@@ -133,15 +152,14 @@ class FieldPaths:
             return value
         if isinstance(value, dict) and shape.kind is ShapeKind.RECORD:
             changed: Record = dict(value)
-            for name, field in shape.fields.items():
-                if name not in value and not (absent and id(field) in self._wanted):
+            for name, token, field, is_wanted, is_leading in self._steps.get(id(shape)) or self._plan(shape):
+                if name not in value and not (absent and is_wanted):
                     continue
-                place = f"{path}/{escape(name)}"
                 found = value.get(name, UNSET)
-                if id(field.shape) in self._leading:
-                    found = self._replace(field.shape, place, found, change, absent)
-                if id(field) in self._wanted:
-                    found = change(Spot(place, field, found, value))
+                if is_leading:
+                    found = self._replace(field.shape, f"{path}{token}", found, change, absent)
+                if is_wanted:
+                    found = change(Spot(f"{path}{token}", field, found, value))
                 if found is not UNSET:
                     changed[name] = found
             return changed

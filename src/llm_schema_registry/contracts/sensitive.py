@@ -10,13 +10,14 @@ from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from itertools import islice
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import UNSET
 
 from llm_schema_registry.contracts.fields import FieldPaths, FieldTags, Spot, escape, walk_fields
 from llm_schema_registry.contracts.jsonable import key_text
+from llm_schema_registry.errors import InvalidDocument
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import (
     Rule,
@@ -29,6 +30,9 @@ from llm_schema_registry.model import (
     ViolationKind,
     ViolationSource,
 )
+
+MAX_NAME = 256
+"""Characters of a policy's name, tag and prefix of subjects."""
 
 MIN_CIPHERTEXT = 16
 """Bytes of the shortest ciphertext: the tag of AES-SIV, which Confluent's clients use for keys to look up by; their
@@ -67,6 +71,28 @@ class Policy(msgspec.Struct, frozen=True):
     tag: str
     requirement: Requirement
     level: ValidationLevel = ValidationLevel.STRICT
+
+
+class _Given(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A policy as its document spells it; the name is the document's, whatever is written."""
+
+    subject_prefix: Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
+    tag: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
+    requirement: Requirement
+    level: ValidationLevel = ValidationLevel.STRICT
+    name: str = ""
+
+
+def read_policy(name: str, body: str) -> Policy:
+    """Read a policy from JSON text. Raises InvalidDocument."""
+    if not 1 <= len(name) <= MAX_NAME:
+        raise InvalidDocument(f"The name of a policy has between 1 and {MAX_NAME} characters, not {len(name)}")
+    try:
+        given = msgspec.json.decode(body, type=_Given)
+    except msgspec.DecodeError as error:
+        members = ", ".join(member for member in Policy.__struct_fields__ if member != "name")
+        raise InvalidDocument(f"Policy '{name}': {error}; a policy is a JSON object of {members}") from None
+    return Policy(name, given.subject_prefix, given.tag, given.requirement, given.level)
 
 
 def check_policies(policies: Sequence[Policy], shape: Shape, tags: FieldTags, rule_set: RuleSet | None) -> list[str]:

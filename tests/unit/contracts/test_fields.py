@@ -71,6 +71,12 @@ def test_every_field_of_a_circle_is_walked_once() -> None:
     assert [field.name for field in walk_fields(node)] == ["x", "next"]
 
 
+def test_the_fields_of_two_shapes_of_one_record_are_walked_once() -> None:
+    one = record("One", x=TEXT)
+    nullable = Shape(ShapeKind.RECORD, "One", is_nullable=True, fields=one.fields)
+    assert [field.name for field in walk_fields(record("Top", a=one, b=nullable))] == ["a", "b", "x"]
+
+
 def test_wanted_fields_are_visited_wherever_they_are() -> None:
     inner = record("In", x=TEXT, y=TEXT)
     shape = record("Out", x=TEXT, one=inner, many=array(inner), named=mapping(inner), none=record("None", z=TEXT))

@@ -4,11 +4,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from contract_values import plain, record
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.sensitive import Policy, Protections, Requirement, check_policies
+from llm_schema_registry.contracts.sensitive import (
+    MAX_NAME,
+    Policy,
+    Protections,
+    Requirement,
+    check_policies,
+    read_policy,
+)
+from llm_schema_registry.errors import InvalidDocument
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import (
     Metadata,
@@ -163,3 +172,33 @@ def test_a_field_that_no_rule_can_encrypt_is_refused() -> None:
     ]
     whole = RuleSet(encoding_rules=[changed(ENCRYPT, type="ENCRYPT_PAYLOAD")])
     assert unmet("ENCRYPTED", whole, shape) == []
+
+
+def test_a_policy_is_read_from_its_document() -> None:
+    body = '{"subject_prefix":"security.","tag":"PII","requirement":"ENCRYPTED"}'
+    read = read_policy("gdpr", body)
+    assert read == Policy("gdpr", "security.", "PII", Requirement.ENCRYPTED, ValidationLevel.STRICT)
+    assert read_policy("gdpr", msgspec.json.encode(read).decode()) == read
+    other = read_policy("gdpr", body.replace("}", ',"level":"WARN","name":"other"}'))
+    assert (other.name, other.level) == ("gdpr", ValidationLevel.WARN)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "message"),
+    [
+        ("p", "{", "Policy 'p': Input data was truncated"),
+        ("p", "[]", "Expected `object`, got `array`"),
+        ("p", "{}", "missing required field `subject_prefix`; a policy is a JSON object of subject_prefix, tag, "),
+        ("p", '{"subject_prefix":"","tag":"","requirement":"MASKED"}', "length >= 1 - at `$.tag`"),
+        ("p", '{"subject_prefix":"","tag":"PII","requirement":"HIDDEN"}', "Invalid enum value 'HIDDEN'"),
+        ("p", '{"subject_prefix":"","tag":"PII","requirement":"MASKED","level":"HIGH"}', "Invalid enum value 'HIGH'"),
+        ("p", '{"subject_prefix":"","tag":"PII","requirement":"MASKED","x":1}', "unknown field `x`"),
+        ("p", '{"subject_prefix":"%s","tag":"PII","requirement":"MASKED"}' % ("x" * (MAX_NAME + 1)), "length <= 256"),
+        ("", "{}", "between 1 and 256 characters, not 0"),
+        ("p" * 257, "{}", "between 1 and 256 characters, not 257"),
+    ],
+)
+def test_a_policy_that_is_not_well_formed_is_refused(name: str, body: str, message: str) -> None:
+    with pytest.raises(InvalidDocument) as refused:
+        read_policy(name, body)
+    assert message in str(refused.value)
