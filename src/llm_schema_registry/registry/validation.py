@@ -15,7 +15,7 @@ import msgspec
 
 from llm_schema_registry import telemetry
 from llm_schema_registry.contracts.contract import Contract, Validation
-from llm_schema_registry.contracts.masking import to_jsonable
+from llm_schema_registry.contracts.jsonable import to_jsonable
 from llm_schema_registry.documents import Sample
 from llm_schema_registry.errors import InvalidPayload, SchemaNotFound
 from llm_schema_registry.formats import get_format
