@@ -123,8 +123,8 @@ def _find(plans: Plans, schema: ProtobufSchema, message: str) -> MessagePlan:
         message = roots[0] if roots else ""
     plan = plans.find(message) if message else None
     if plan is None:
-        expected = "a message of the schema"
-        text = f"The schema has no message {message!r}" if message else "The schema has no message"
+        expected = "a message of the schema, not too many types deep"
+        text = f"The schema has no message {message!r} that can be read" if message else "The schema has no message"
         raise InvalidPayload(Violation(ViolationKind.BRANCH_UNKNOWN, "", text, expected, message or "none"))
     return plan
 

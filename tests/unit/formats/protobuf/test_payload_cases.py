@@ -58,7 +58,9 @@ def test_every_violation_is_found_where_it_is(case: dict[str, str]) -> None:
     assert all(violation.message and violation.expected and violation.found for violation in violations)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case["encoding"] != "framed"], ids=lambda case: case["name"])
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case["encoding"] != "framed"], ids=lambda case: case["name"]
+)
 def test_a_limit_keeps_the_first_violations(case: dict[str, str]) -> None:
     encoding = Encoding(case["encoding"])
     payload = bytes.fromhex(case["payload"]) if encoding is Encoding.BINARY else case["payload"].encode()
