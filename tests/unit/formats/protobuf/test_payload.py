@@ -71,6 +71,13 @@ def test_a_name_of_no_message_is_refused(fmt: ProtobufFormat, text: str, name: s
     assert error.value.violations[0].kind is ViolationKind.BRANCH_UNKNOWN
 
 
+def test_message_sets_are_refused(fmt: ProtobufFormat) -> None:
+    text = 'syntax = "proto2"; message A { optional S s = 1; } message S { OPTION extensions 4 to max; }'
+    fmt.payloads(fmt.parse(text.replace("OPTION", "")))
+    with pytest.raises(InvalidPayload, match="can be read"):
+        fmt.payloads(fmt.parse(text.replace("OPTION", "option message_set_wire_format = true;")))
+
+
 def test_messages_of_references_are_read(fmt: ProtobufFormat) -> None:
     schema = fmt.parse(
         'syntax = "proto3"; import "u.proto"; message A { u.U u = 1; }',
@@ -154,6 +161,7 @@ CIRCLE["parent"] = CIRCLE
         {"at": datetime(2024, 1, 1)},  # noqa: DTZ001 # without a zone on purpose
         {"at": 5},
         {"took": 5},
+        {"took": timedelta.max},
         {"price": 1.5},
         {"price": Decimal("NaN")},
         {"price": Decimal("1E+200000")},
