@@ -22,12 +22,12 @@ MAX_BACKTRACKED = 10_000
 BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 """What `contentEncoding: base64` asks for, as a pattern: the alphabet of RFC 4648, padded, without line breaks."""
 
-PATTERNS = jsonschema_rs.FancyRegexOptions(size_limit=1024 * 1024, backtrack_limit=10_000)
+PATTERNS = jsonschema_rs.FancyRegexOptions(size_limit=256 * 1024, backtrack_limit=10_000)
 """How validators of payloads compile patterns."""
 
-_LINEAR = jsonschema_rs.RegexOptions(size_limit=1024 * 1024)
+_LINEAR = jsonschema_rs.RegexOptions(size_limit=256 * 1024)
 _BASE64 = re.compile(BASE64)
-_MAX_PATTERNS = 10_000
+_MAX_PATTERNS = 500
 
 _KINDS = {
     "type": ViolationKind.TYPE_MISMATCH,
