@@ -20,6 +20,7 @@ from llm_schema_registry.model import Encoding, Violation, ViolationKind
 
 FORMAT = JsonSchemaFormat()
 CASES = json.loads((Path(__file__).parents[3] / "data" / "payloads" / "json.json").read_text())
+DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 Json = Any
 
 
@@ -73,6 +74,8 @@ def test_a_violation_says_where_what_was_asked_for_and_what_was_there() -> None:
         ({"const": 1.5}, 10, "1.5", "10", "/const"),
         ({"minimum": 2}, 1.5, "at least 2", "1.5", "/minimum"),
         ({"exclusiveMaximum": 2}, 2, "less than 2", "2", "/exclusiveMaximum"),
+        ({"$schema": DRAFT_4, "minimum": 2, "exclusiveMinimum": True}, 2, "more than 2", "2", "/minimum"),
+        ({"$schema": DRAFT_4, "maximum": 2, "exclusiveMaximum": False}, 3, "at most 2", "3", "/maximum"),
         ({"multipleOf": 2}, 3, "a multiple of 2", "3", "/multipleOf"),
         ({"minLength": 2}, "a", "at least 2 characters", "1", "/minLength"),
         ({"maxItems": 1}, [1, 2], "at most 1 items", "2", "/maxItems"),

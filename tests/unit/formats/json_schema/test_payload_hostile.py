@@ -132,6 +132,22 @@ def test_a_schema_of_very_many_patterns_is_searched() -> None:
     assert kinds(read(schema, '{"p7": 1, "p8": "x"}')) == ["TYPE_MISMATCH"]
 
 
+def test_an_enum_of_very_many_symbols_is_not_copied_for_each_fault() -> None:
+    ready = payloads({"items": {"enum": [f"s{index}" for index in range(200_000)]}})
+    tracemalloc.start()
+    found = ready.read(Encoding.JSON, json.dumps(["x"] * 100).encode()).violations
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found) == 100
+    assert peak < 1_000_000
+
+
+def test_a_schema_of_very_many_parts_is_searched() -> None:
+    schema = {"properties": {f"f{index}": {"type": "string"} for index in range(30_000)}}
+    assert read(schema, '{"f29999": "x"}') == ()
+    assert kinds(read(schema, '{"f29999": 1}')) == ["TYPE_MISMATCH"]
+
+
 def fan(levels: int, keyword: str = "allOf") -> dict[str, Any]:
     parts: dict[str, Any] = {
         f"d{level}": {keyword: [{"$ref": f"#/definitions/d{level + 1}"}] * 2} for level in range(levels)
