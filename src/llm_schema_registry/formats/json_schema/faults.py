@@ -17,7 +17,7 @@ from llm_schema_registry.formats.json_schema.wording import listed, shown, viola
 from llm_schema_registry.formats.places import pointer_token
 from llm_schema_registry.model import Violation, ViolationKind
 
-MAX_STEPS = 200_000
+MAX_STEPS = 100_000
 """Schemas held against values, and names against patterns, before the search ends."""
 
 _Found = list[Violation]

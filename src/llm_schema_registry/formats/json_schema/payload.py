@@ -31,8 +31,8 @@ from llm_schema_registry.formats.shape import Shape
 from llm_schema_registry.formats.strict_json import read_json
 from llm_schema_registry.model import Encoding, Violation, ViolationKind
 
-_MAX_PATTERNS = 2_000
-"""Patterns of a schema that are compiled together; each may take some milliseconds."""
+_MAX_PATTERNS = 500
+"""Patterns of a schema that are compiled together; each may take some milliseconds and a quarter of a MiB."""
 
 
 class JsonPayloads:
