@@ -84,9 +84,12 @@ class ProtobufPayloads:
         if self._checks.is_empty and not has_unknown:
             return Reading(message)
         findings = Findings(limit)
-        is_sound = False
-        with suppress(Enough):
+        try:
             is_sound = self._checks.visit(message, findings)
+        except Enough:
+            is_sound = False
+        if is_sound and not has_unknown and message.IsInitialized():
+            return Reading(message)
         if has_unknown or not is_sound:
             findings.put_before(walk(self._plan, data, limit))
         with suppress(Enough):
