@@ -13,6 +13,7 @@ from llm_schema_registry.contracts.contract import Contract, Terms, check_terms
 from llm_schema_registry.contracts.reference_data import DataSet, names_of_data, read_data_set
 from llm_schema_registry.contracts.sensitive import Policy, read_policy
 from llm_schema_registry.documents import Document, DocumentKind
+from llm_schema_registry.errors import InvalidConstraint, InvalidRuleSet
 from llm_schema_registry.formats import get_format
 from llm_schema_registry.formats.base import Parsed, ResolvedReference
 from llm_schema_registry.model import Config, RuleSet, Schema, SchemaContent, Subject, ValidationLevel
@@ -20,6 +21,8 @@ from llm_schema_registry.registry.operation import Call
 from llm_schema_registry.registry.references import resolve
 from llm_schema_registry.registry.scopes import load_scopes
 from llm_schema_registry.store.base import Reader
+
+MAX_MESSAGES = 50
 
 
 class Governed(NamedTuple):
@@ -85,7 +88,9 @@ async def check_content(
 ) -> None:
     """Hold a new version to its own rules and constraints, and to the policies for its subject.
 
-    Rules are not looked into under `validateRules` false. Raises InvalidRuleSet, InvalidConstraint, PolicyNotMet.
+    Rules and constraints are about one message, and a Protobuf file has several: they must fit one of the first
+    MAX_MESSAGES. Rules are not looked into under `validateRules` false. Raises InvalidRuleSet, InvalidConstraint,
+    PolicyNotMet.
     """
     rule_set = None if config.validate_rules is False else content.rule_set
     policies = await _policies(reader, subject)
@@ -95,9 +100,20 @@ async def check_content(
     fmt = get_format(call.engines.formats, content.schema_type)
 
     def check() -> None:
-        payloads = fmt.payloads(parsed)
-        check_terms(payloads.shape, _terms(content, content.rule_set, None, policies, ()))
-        Contract(payloads, _terms(content, rule_set, None, (), data))
+        all_payloads = [fmt.payloads(parsed, message) for message in fmt.messages(parsed)[:MAX_MESSAGES]]
+        for payloads in all_payloads:
+            check_terms(payloads.shape, _terms(content, content.rule_set, None, policies, ()))
+        terms = _terms(content, rule_set, None, (), data)
+        refusal: InvalidRuleSet | InvalidConstraint | None = None
+        for payloads in all_payloads:
+            try:
+                Contract(payloads, terms)
+            except (InvalidRuleSet, InvalidConstraint) as refused:
+                refusal = refusal or refused
+            else:
+                return
+        if refusal is not None:
+            raise refusal
 
     await call.engines.run(check)
 

@@ -17,7 +17,7 @@ from llm_schema_registry import telemetry
 from llm_schema_registry.contracts.contract import Contract, Validation
 from llm_schema_registry.contracts.jsonable import to_jsonable
 from llm_schema_registry.documents import Sample
-from llm_schema_registry.errors import InvalidPayload, SchemaNotFound
+from llm_schema_registry.errors import InvalidConstraint, InvalidPayload, InvalidRuleSet, SchemaNotFound
 from llm_schema_registry.formats import get_format
 from llm_schema_registry.formats.framing import read_frame
 from llm_schema_registry.model import (
@@ -30,6 +30,7 @@ from llm_schema_registry.model import (
     VersionKey,
     Violation,
     ViolationKind,
+    ViolationSource,
 )
 from llm_schema_registry.registry.contracts import Governed, govern, prepare
 from llm_schema_registry.registry.operation import Call, Permission, operation
@@ -84,7 +85,7 @@ class Validator:
     async def check(self, payloads: Sequence[bytes | Violation]) -> list[Judged]:
         """Judge payloads, in order; one that could not even be taken out of its wrapping is a violation already.
 
-        Raises InvalidRuleSet, InvalidConstraint and InvalidSchema when nothing can be held against the schema itself.
+        Raises InvalidSchema when a schema that a frame names can be read no more.
         """
         tasks = [await self._task(data) for data in payloads]
         now = datetime.fromtimestamp(self._call.clock() / 1000, UTC)
@@ -128,6 +129,9 @@ class Validator:
             return _Task(governed, await self._contract(governed, message), encoding, data)
         except InvalidPayload as broken:
             return broken.violations[0]
+        except (InvalidRuleSet, InvalidConstraint) as unfit:
+            # Rules may be about another message of the schema, or were registered without being looked into.
+            return Violation(ViolationKind.RULE_ERROR, "", str(unfit), source=ViolationSource.RULE)
 
     async def _contract(self, governed: Governed, message: str) -> Contract:
         key = (governed.schema.guid, message)

@@ -146,6 +146,10 @@ class AvroFormat:
         schema = cast("AvroSchema", parsed)
         return to_logical(schema.root, schema.referenced)
 
+    def messages(self, parsed: Parsed) -> Sequence[str]:
+        """Return the empty name: payloads are of one type."""
+        return ("",)
+
     def payloads(self, parsed: Parsed, message: str = "") -> Payloads:
         if message:
             found = f"the message '{shorten(message)}'"

@@ -66,6 +66,10 @@ class JsonSchemaFormat:
         """Return the schema as a table. Raises InvalidSchema when it cannot be one."""
         return to_logical(cast("JsonSchema", parsed).resources)
 
+    def messages(self, parsed: Parsed) -> Sequence[str]:
+        """Return the empty name: payloads are of one type."""
+        return ("",)
+
     def payloads(self, parsed: Parsed, message: str = "") -> JsonPayloads:
         """Prepare to read documents of a schema. Raises InvalidPayload when a message is asked for: there are none."""
         if message:

@@ -88,6 +88,10 @@ class ProtobufFormat:
         schema = cast("ProtobufSchema", parsed)
         return to_logical(schema.file, schema.symbols)
 
+    def messages(self, parsed: Parsed) -> Sequence[str]:
+        """Return the full names of the file's messages, the outer before those inside; the empty name if it has none."""
+        return cast("ProtobufSchema", parsed).layout.roots or ("",)
+
     def payloads(self, parsed: Parsed, message: str = "") -> ProtobufPayloads:
         """Prepare to read a message by its full name, the first of the file if empty. Raises InvalidPayload."""
         return ProtobufPayloads(cast("ProtobufSchema", parsed), message)
