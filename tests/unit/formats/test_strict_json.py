@@ -28,6 +28,11 @@ def test_what_is_wrong_is_found_in_its_place(data: bytes, kind: str, path: str) 
     assert (fault.kind, fault.path) == (kind, path)
 
 
+@pytest.mark.parametrize("value", ["[{" * 200, [[], {}] * 200, [[[index, {"a": []}] for index in range(60)]]])
+def test_many_brackets_are_not_depth(value: object) -> None:
+    assert read_json(json.dumps(value).encode()) == (value, ())
+
+
 def test_faults_end_at_the_limit() -> None:
     data = ("[" + ",".join(['{"a": 1, "a": 2}'] * 50) + "]").encode()
     assert [fault.path for fault in read_json(data, 3).violations] == ["/0/a", "/1/a", "/2/a"]

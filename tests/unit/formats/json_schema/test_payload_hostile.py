@@ -158,7 +158,7 @@ def fan(levels: int, keyword: str = "allOf") -> dict[str, Any]:
 def test_a_fan_of_references_is_searched_once() -> None:
     ready = payloads(fan(60))
     assert ready.read(Encoding.JSON, b'"x"').violations == ()
-    assert set(kinds(ready.read(Encoding.JSON, b"1").violations)) == {"TYPE_MISMATCH"}
+    assert kinds(ready.read(Encoding.JSON, b"1", 0).violations) == ["TYPE_MISMATCH"]
     assert ready.shape.kind == "STRING"
     assert read(fan(60, "anyOf"), '"x"') == ()
     assert kinds(read(fan(60, "anyOf"), "1")) == ["COMBINATION_FAILED"]
@@ -171,12 +171,12 @@ def test_a_fan_through_items_is_searched_once() -> None:
         definitions[f"d{index}"] = {"allOf": [{"items": {"$ref": f"#/definitions/d{index + 1}"}}] * 2}
     schema = {"definitions": definitions, "$ref": "#/definitions/d0"}
     assert read(schema, nested(40, '"x"')) == ()
-    assert set(kinds(read(schema, nested(40, "1")))) == {"TYPE_MISMATCH"}
+    assert kinds(read(schema, nested(40, "1"))) == ["TYPE_MISMATCH"]
 
 
 def test_a_tree_that_doubles_at_every_turn_is_searched_once() -> None:
     below = {"items": {"$ref": "#"}}
-    assert set(kinds(read({"type": "array", "allOf": [below, below]}, nested(99, "1")))) == {"TYPE_MISMATCH"}
+    assert kinds(read({"type": "array", "allOf": [below, below]}, nested(99, "1"))) == ["TYPE_MISMATCH"]
     branches = [{**below, "type": "array", "maxItems": 0}, {**below, "type": "array"}]
     assert kinds(read({"anyOf": branches}, nested(99, "1"))) == ["COMBINATION_FAILED"]
 
