@@ -22,7 +22,8 @@ from llm_schema_registry.contracts.cel_values import Change, guarded, instant, i
 from llm_schema_registry.contracts.field_values import FieldValues
 from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.contracts.reference_data import DataSet
-from llm_schema_registry.contracts.rule_compile import FIELD, CompiledRule, RuleCompiler, compiled_together
+from llm_schema_registry.contracts.rule_bounds import Bounds
+from llm_schema_registry.contracts.rule_compile import FIELD, CompiledRule, RuleCompiler
 from llm_schema_registry.formats.base import Payloads
 from llm_schema_registry.model import (
     Rule,
@@ -80,6 +81,7 @@ class _Payload:
     value: object
     now: Timestamp | None
     size: int = -1
+    is_held: bool = False
     has_zero: bool = False
     binding: Binding | None = None
 
@@ -97,7 +99,7 @@ class Rules:
         self._payloads = payloads
         self._needs_now = any(rule.needs_now for rule in rules)
         self._messages = compiler.messages
-        self._limit = compiled_together(rules)
+        self._bounds = Bounds(rules)
         self._inward: Change | None = None if payloads.shape.descriptor else inward(payloads.shape)
         self._fields = FieldValues(compiler.fields, payloads.shape, tags)
         # Confluent's clients read with the rules in the opposite order, so that reading undoes what writing did.
@@ -144,6 +146,7 @@ class Rules:
         payload.binding = None
         if isinstance(value, Message):
             payload.size = value.ByteSize() * _MESSAGE_TO_JSON
+            payload.is_held = self._bounds.hold(payload.size, value)
             return
         try:
             text = msgspec.json.encode(value)
@@ -151,6 +154,7 @@ class Rules:
             payload.size = -1
             return
         payload.size = len(text)
+        payload.is_held = self._bounds.hold(payload.size, value)
         payload.has_zero = _ZERO in text
 
     def _run(self, rule: CompiledRule, payload: _Payload) -> tuple[Outcome, list[Violation]]:
@@ -168,8 +172,11 @@ class Rules:
         """Return why a rule can not be run on a payload, nothing when it can."""
         if payload.size < 0:
             return "the payload holds what no rule can see: half of a surrogate pair, a number beyond 64 bits"
-        if rule.paths is None and payload.size > self._limit:
-            return f"these rules can judge up to {self._limit} bytes of JSON, and the payload has {payload.size}"
+        if rule.paths is None and not payload.is_held:
+            return (
+                f"with {payload.size} bytes as JSON and its lists as long as they are, the rules could take too long "
+                f"on the payload; up to {self._bounds.limit} bytes any is fine"
+            )
         return ""
 
     def _run_on_message(self, rule: CompiledRule, payload: _Payload) -> tuple[Outcome, list[Violation]]:
