@@ -142,8 +142,18 @@ def _overload(function: Function) -> cel.Overload:
         _type(function.result),
         [_type(kind) for kind in function.parameters],
         function.is_member,
-        function.call,
+        _whole(function.call) if function.result == "string" else function.call,
     )
+
+
+def _whole(call: Callable[..., object]) -> Callable[..., object]:
+    def checked(*values: object) -> object:
+        text = call(*values)
+        if isinstance(text, str) and "\0" in text:
+            raise ValueError("the engine would end the text at its zero byte")
+        return text
+
+    return checked
 
 
 def _type(name: str) -> cel.Type:

@@ -108,14 +108,15 @@ class Estimate:
         self._functions = functions
         self._data = data
         self._payload = 0.0
+        self._longest = MAX_ROUNDS
         self._nanoseconds = 0.0
         self._built = 0.0
         self.patterns: dict[str, int] = {}
         self.at(SMALLEST_PAYLOAD)
 
-    def at(self, payload: float) -> Cost:
-        """Return the cost for a payload of so many bytes as JSON."""
-        self._payload, self._nanoseconds, self._built = payload, 0.0, 0.0
+    def at(self, payload: float, longest: int = MAX_ROUNDS) -> Cost:
+        """Return the cost for a payload of so many bytes as JSON, with so many items in its longest list or map."""
+        self._payload, self._longest, self._nanoseconds, self._built = payload, longest, 0.0, 0.0
         result = self._visit(self._tree.root, 1, 0, {})
         # What a transform gives is handed back, and what holds the payload is handed over, once each.
         return Cost(self._nanoseconds + _CONVERTED * (result.total + payload), self._built)
@@ -214,6 +215,8 @@ class Estimate:
         over = self._visit(loop.iter_range, runs, depth, scope)
         first = self._visit(loop.accu_init, runs, depth, scope)
         rounds = min(MAX_ROUNDS, over.total / _SMALLEST_ITEM)
+        if _is_found(loop.iter_range):
+            rounds = min(rounds, runs * self._longest)
         item = _Variable(depth + 1, over)
         # What a loop gathers is added to, never looked at: an expression can not name it.
         gathered = _Variable(depth + 1, _Size(0, 0))
@@ -222,6 +225,13 @@ class Estimate:
         step = self._visit(loop.loop_step, rounds, depth + 1, inside)
         total = first.total + step.total
         return self._visit(loop.result, runs, depth, {**scope, loop.accu_var: _Variable(depth, _Size(total, total))})
+
+
+def _is_found(node: Node) -> bool:
+    """Whether a node's values are parts of the payload as it came, and nothing that was built."""
+    while node.HasField("select_expr"):
+        node = node.select_expr.operand
+    return node.HasField("ident_expr")
 
 
 def largest_payload(estimates: Sequence[Estimate]) -> int:
@@ -250,7 +260,7 @@ def costs_by_bits(estimates: Sequence[Estimate]) -> tuple[float, ...]:
     )
 
 
-def fits(estimates: Sequence[Estimate], size: float) -> bool:
-    """Whether the expressions stay within the bounds for a payload of a size."""
-    costs = [estimate.at(size) for estimate in estimates]
+def fits(estimates: Sequence[Estimate], size: float, longest: int = MAX_ROUNDS) -> bool:
+    """Whether the expressions stay within the bounds for a payload of a size and with a longest list."""
+    costs = [estimate.at(size, longest) for estimate in estimates]
     return sum(cost.nanoseconds for cost in costs) <= MAX_NANOSECONDS and all(cost.built <= MAX_BUILT for cost in costs)

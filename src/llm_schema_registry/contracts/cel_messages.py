@@ -1,4 +1,4 @@
-"""Makes a Protobuf message out of what a rule gave: a map by the names of its fields, or a message.
+"""Protobuf messages in rules: the one that holds a field, and the one that a rule gave, as a map or a message.
 
 Refuses to know rules. A map is the whole new message, as for Confluent's clients: what it does not name is dropped, a
 null clears its field, and a name that no field has is dropped.
@@ -7,7 +7,9 @@ null clears its field, and a name that no field has is dropped.
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
@@ -29,6 +31,24 @@ def write_message(before: Message, result: object) -> Message:
         return ParseDict(fields, type(before)(), ignore_unknown_fields=True, max_recursion_depth=MAX_PAYLOAD_DEPTH)
     except ParseError as error:
         raise ValueError(str(error)) from None
+
+
+def message_at(root: Message, path: str) -> Message:
+    """Return the message whose field is at a JSON Pointer by the names of fields, which must be there."""
+    current: Any = root
+    for token in path.split("/")[1:-1]:
+        if isinstance(current, Message):
+            current = getattr(current, token)
+        elif isinstance(current, Mapping):
+            name = token.replace("~1", "/").replace("~0", "~")
+            current = next(value for key, value in current.items() if _key_text(key) == name)
+        else:
+            current = current[int(token)]
+    return cast("Message", current)
+
+
+def _key_text(key: object) -> str:
+    return str(key).lower() if isinstance(key, bool) else str(key)
 
 
 def _json(value: object) -> object:

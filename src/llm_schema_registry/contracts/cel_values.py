@@ -14,7 +14,7 @@ from uuid import UUID
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.protobuf.wrappers_pb2 import UInt64Value
+from google.protobuf.wrappers_pb2 import BytesValue, StringValue, UInt64Value
 
 from llm_schema_registry.contracts.decimals import is_decimal, to_decimal, to_message
 from llm_schema_registry.contracts.fields import branches_of
@@ -30,6 +30,24 @@ _MILLISECOND = timedelta(milliseconds=1)
 def inward(shape: Shape) -> Change | None:
     """Return what makes a plain value ready for rules, or None when it is ready as it is. Raises ValueError."""
     return _inward(shape, {})
+
+
+def guarded(value: object) -> object:
+    """Return a value of which the engine sees all: it ends each text and bytes at a zero, unless they are a message.
+
+    Raises ValueError for a key that holds one.
+    """
+    if isinstance(value, str):
+        return StringValue(value=value) if "\0" in value else value
+    if isinstance(value, bytes):
+        return BytesValue(value=value) if b"\0" in value else value
+    if isinstance(value, list):
+        return [guarded(item) for item in value]
+    if isinstance(value, dict):
+        if any("\0" in key for key in value):
+            raise ValueError("the payload has a key with a zero byte, which rules can not see")
+        return {key: guarded(item) for key, item in value.items()}
+    return value
 
 
 def instant(moment: datetime) -> Timestamp:
@@ -75,7 +93,7 @@ def _inward(shape: Shape, made: dict[int, Change | None]) -> Change | None:
     key = id(shape)
     if key in made:
         return made[key]
-    if shape.logical is not None or shape.is_unsigned:
+    if shape.logical is not None or shape.is_unsigned or shape.kind in _BINARY:
         made[key] = lambda value: _scalar(shape, value)
     elif shape.kind is ShapeKind.COMBINED:
         made[key] = _union(shape, made)
@@ -158,7 +176,7 @@ def _scalar(shape: Shape, value: object) -> object:
         return length
     if shape.is_unsigned and isinstance(value, int):
         return UInt64Value(value=value)
-    return value
+    return guarded(value)
 
 
 def _unit(shape: Shape) -> timedelta:
@@ -179,6 +197,7 @@ def _to_uuid(_shape: Shape, value: int | str) -> object:
     return UUID(value) if isinstance(value, str) else value
 
 
+_BINARY = frozenset({ShapeKind.BYTES, ShapeKind.FIXED})
 _UNKNOWN = Shape(ShapeKind.ANY)
 _CLASSES: dict[Logical, type] = {
     Logical.DATE: date,

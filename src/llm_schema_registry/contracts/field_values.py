@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from llm_schema_registry.contracts.cel import Environment, NotEvaluated
 from llm_schema_registry.contracts.cel_cost import MAX_NANOSECONDS, MAX_ROUNDS
+from llm_schema_registry.contracts.cel_messages import message_at
 from llm_schema_registry.contracts.cel_types import walk_shapes
-from llm_schema_registry.contracts.cel_values import Change, branch_for, inward, outward
+from llm_schema_registry.contracts.cel_values import Change, branch_for, guarded, inward, outward
 from llm_schema_registry.contracts.fields import FieldTags, Record, Spot, escape
 from llm_schema_registry.contracts.rule_compile import PRIMITIVES, CompiledRule
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
@@ -53,6 +55,7 @@ class _Work:
     """A rule on its way through a payload, and what it has cost."""
 
     rule: CompiledRule
+    root: object
     now: Timestamp | None
     rounds: int = 0
     nanoseconds: float = 0
@@ -81,9 +84,12 @@ class FieldValues:
         }
         self._scalars: dict[int, Change | None] = {}
 
-    def judge(self, rule: CompiledRule, plain: object, now: Timestamp | None) -> Iterator[Judged]:
-        """Yield the rule's verdict on each value, none where its guard is false. Raises NotEvaluated for too many."""
-        work = _Work(rule, now)
+    def judge(self, rule: CompiledRule, root: object, plain: object, now: Timestamp | None) -> Iterator[Judged]:
+        """Yield the rule's verdict on each value, none where its guard is false. Raises NotEvaluated for too many.
+
+        `root` is the payload that `plain` stands for.
+        """
+        work = _Work(rule, root, now)
         for spot in _spots(rule, plain):
             for path, shape, value in self._leaves(spot.field, spot.path, spot.field.shape, spot.value):
                 self._charge(work, spot, value)
@@ -96,9 +102,9 @@ class FieldValues:
                     # Only false itself is a no to Confluent's clients.
                     yield Judged(path, is_right=result is not False)
 
-    def change(self, rule: CompiledRule, plain: object, now: Timestamp | None) -> Changed:
+    def change(self, rule: CompiledRule, root: object, plain: object, now: Timestamp | None) -> Changed:
         """Return the payload with each value replaced by what the rule gives. Raises NotEvaluated."""
-        work = _Work(rule, now)
+        work = _Work(rule, root, now)
         value = plain if rule.paths is None else rule.paths.replace(plain, lambda spot: self._changed(work, spot))
         return Changed(value, work.is_run)
 
@@ -147,9 +153,9 @@ class FieldValues:
         ready = self._record(work, spot).ready if work.rule.needs_message else {}
         binding = self._environment.bind(
             {
-                "value": value if change is None or value is None else change(value),
-                "fullName": spot.field.full_name,
-                "name": spot.field.name,
+                "value": guarded(value) if change is None or value is None else change(value),
+                "fullName": guarded(spot.field.full_name),
+                "name": guarded(spot.field.name),
                 "typeName": "NULL" if value is None else shape.kind.value,
                 "tags": sorted(self._tags.of(spot.field)),
                 "message": ready,
@@ -165,8 +171,11 @@ class FieldValues:
     def _record(self, work: _Work, spot: Spot) -> _Record:
         found = work.records.get(id(spot.record))
         if found is None:
-            change = self._records[id(spot.field)]
-            ready = spot.record if change is None else change(spot.record)
+            if isinstance(work.root, Message):
+                ready: object = message_at(work.root, spot.path)
+            else:
+                change = self._records[id(spot.field)]
+                ready = guarded(spot.record if change is None else change(spot.record))
             found = work.records[id(spot.record)] = _Record(spot.record, ready, len(msgspec.json.encode(spot.record)))
         return found
 

@@ -43,9 +43,12 @@ class DataSet:
                 raise InvalidDocument(f"Entry {index} of set '{name}' must be a text or an object")
             _check(entry, f"Entry {index} of set '{name}'", MAX_DEPTH)
         try:
-            self.size = len(msgspec.json.encode(entries))
+            text = msgspec.json.encode(entries)
         except UnicodeEncodeError:
             raise InvalidDocument(f"Set '{name}' holds a text that is not valid Unicode") from None
+        if b"\\u0000" in text:
+            raise InvalidDocument(f"Set '{name}' holds a zero byte, at which the rule engine ends a text")
+        self.size = len(text)
         if self.size > MAX_BYTES:
             raise InvalidDocument(f"Set '{name}' has {self.size} bytes as JSON; at most {MAX_BYTES} are allowed")
         self.name = name

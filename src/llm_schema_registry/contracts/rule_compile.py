@@ -7,14 +7,12 @@ those that use Confluent's variants, which this executor lacks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
-from llm_schema_registry.contracts.cel import Environment, NotCompiled, NotEvaluated, Problem, Program
+from llm_schema_registry.contracts.cel import Environment, NotCompiled, NotEvaluated, Program
 from llm_schema_registry.contracts.cel_ast import Tree
 from llm_schema_registry.contracts.cel_cost import (
-    MAX_ROUNDS,
     SMALLEST_PAYLOAD,
     Estimate,
     costs_by_bits,
@@ -24,14 +22,13 @@ from llm_schema_registry.contracts.cel_types import Declared, declare, type_name
 from llm_schema_registry.contracts.fields import FieldPaths, FieldTags
 from llm_schema_registry.contracts.functions import COMPARISONS, FUNCTIONS
 from llm_schema_registry.contracts.reference_data import DataSet, catalog_functions
+from llm_schema_registry.contracts.rule_wording import Wording, did_you_mean
 from llm_schema_registry.errors import InvalidRuleSet
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import Rule, RuleKind, RuleMode, ValidationLevel
 
 MAX_LENGTH = 8_192
 """Characters of an expression; the engine would take 100,000 and a third of a second."""
-
-MAX_LENGTH_TOGETHER = 65_536
 
 PRIMITIVES = frozenset(
     {
@@ -67,20 +64,10 @@ _MODES = {
 }
 _PAYLOAD = re.compile(r"\b(?:message|event)\b")
 _NOW = re.compile(r"\bnow\b")
+_NOT_A_RANGE = re.compile(r"expression of type '(.*)' cannot be the range of a comprehension")
 _VARIANT = re.compile(r"\bvariants?\s*[.(]")
 _NOT_LINE = re.compile(r"[^\n]")
 _CATALOG = re.compile(r"""\bcatalog(?:Has)?\s*\(\s*(?:"([^"\\]*)"|'([^'\\]*)')""")
-_UNKNOWN_FIELD = re.compile(r"undefined field '(.*)' not found in struct '(.*)'")
-_UNKNOWN_NAME = re.compile(r"undeclared reference to '(.*?)' \(in container ''\)")
-_NO_OVERLOAD = re.compile(r"found no matching overload for '(.*?)' applied to '(.*)'", re.DOTALL)
-_NOT_A_RANGE = re.compile(r"expression of type '(.*)' cannot be the range of a comprehension")
-_TYPE_WORDS = (
-    (re.compile(r"wrapper\((\w+)\)"), r"\1"),
-    (re.compile(r"google\.protobuf\.(Timestamp|Duration)"), lambda match: match[1].lower()),
-    (re.compile(r"confluent\.type\.Decimal"), "decimal"),
-    (re.compile(r"record\.(\w+)_\d+"), r"\1"),
-    (re.compile(r"\bnull_type\b"), "null"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +106,9 @@ class RuleCompiler:
         self._python = frozenset(function.name for function in self._functions)
         self._declared: Declared = declare(shape)
         self._checking = (*self._functions, *COMPARISONS, *self._declared.functions)
+        self._wording = Wording(
+            self._declared.records, (*_FIELD_VARIABLES, *(function.name for function in self._checking))
+        )
         self.messages = Environment(self._declared.pool, _MESSAGE_VARIABLES, self._functions)
         self.fields = Environment(self._declared.pool, _FIELD_VARIABLES, self._functions)
 
@@ -196,7 +186,7 @@ class RuleCompiler:
             tree = Tree(self._checked(text, checker))
             estimate = Estimate(tree, PAYLOAD_VARIABLES, self._python, self._sizes)
         except NotCompiled as error:
-            raise InvalidRuleSet(self._explain(place, source, error.problem)) from None
+            raise InvalidRuleSet(f"{place}: {self._wording.explain(source, error.problem)}") from None
         except ValueError as error:
             raise InvalidRuleSet(f"{place}: expr can not be used: {error}") from None
         for pattern in estimate.patterns:
@@ -224,48 +214,9 @@ class RuleCompiler:
         names = {match[1] or match[2] for match in _CATALOG.finditer(source)}
         for name in sorted(names - set(self._data)):
             raise InvalidRuleSet(
-                f"{place}: there is no set of reference data named '{name}'{_instead(name, self._data)}"
+                f"{place}: there is no set of reference data named '{name}'{did_you_mean(name, self._data)}"
             )
         return frozenset(names)
-
-    def _explain(self, place: str, source: str, problem: Problem) -> str:
-        if not problem.line:
-            return f"{place}: expr can not be used: {problem.text}"
-        lines = source.split("\n")
-        line = lines[problem.line - 1] if problem.line <= len(lines) else ""
-        text = self._worded(problem.text)
-        pointer = f"{' ' * (problem.column - 1)}^"
-        return f"{place}: line {problem.line}, column {problem.column}: {text}\n  {line}\n  {pointer}"
-
-    def _worded(self, text: str) -> str:
-        if found := _UNKNOWN_FIELD.search(text):
-            record = self._declared.records.get(found[2])
-            known = list(record.fields) if record is not None else []
-            return f"{_types(found[2])} has no field '{found[1]}'{_instead(found[1], known)}"
-        if found := _UNKNOWN_NAME.search(text):
-            known = [*_FIELD_VARIABLES, *(function.name for function in self._checking)]
-            return f"there is no variable or function '{found[1]}' here{_instead(found[1], known)}"
-        if found := _NO_OVERLOAD.search(text):
-            operator = found[1].replace("_", "").replace("@", "") if found[1][:1] in "_@!-" else found[1]
-            mend = "; compare decimals with decimals.eq" if "Decimal" in found[2] and operator in {"==", "!="} else ""
-            return f"'{operator}' can not be applied to {_types(found[2])}{mend}"
-        return _types(text)
-
-
-def compiled_together(rules: Iterable[CompiledRule]) -> int:
-    """Return the size of the largest payload, as JSON, that all rules can be run on one after the other.
-
-    Raises InvalidRuleSet when they are too long or take too long together.
-    """
-    rules = list(rules)
-    if sum(len(rule.rule.expr or "") for rule in rules) > MAX_LENGTH_TOGETHER:
-        raise InvalidRuleSet(f"domainRules: together, expr may have at most {MAX_LENGTH_TOGETHER} characters")
-    limit = largest_payload([estimate for rule in rules if rule.paths is None for estimate in rule.estimates])
-    if not limit:
-        raise InvalidRuleSet(
-            f"domainRules: together, the rules could take more than a second for a payload of {SMALLEST_PAYLOAD} bytes"
-        )
-    return limit
 
 
 def _leaves(field: ShapeField) -> list[Shape]:
@@ -295,14 +246,3 @@ def _level(place: str, rule: Rule) -> ValidationLevel | None:
         return ValidationLevel(given.upper())
     except ValueError:
         raise InvalidRuleSet(f"{place}: params.level is '{given}'; allowed are STRICT, WARN, MONITOR") from None
-
-
-def _instead(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, list(known)[:MAX_ROUNDS], n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
-
-
-def _types(text: str) -> str:
-    for pattern, word in _TYPE_WORDS:
-        text = pattern.sub(word, text)
-    return text

@@ -18,13 +18,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from llm_schema_registry.contracts.cel import Binding, NotEvaluated
 from llm_schema_registry.contracts.cel_messages import write_message
-from llm_schema_registry.contracts.cel_values import Change, instant, inward, outward
+from llm_schema_registry.contracts.cel_values import Change, guarded, instant, inward, outward
 from llm_schema_registry.contracts.field_values import FieldValues
 from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.contracts.reference_data import DataSet
-from llm_schema_registry.contracts.rule_compile import CompiledRule, RuleCompiler, compiled_together
+from llm_schema_registry.contracts.rule_bounds import Bounds
+from llm_schema_registry.contracts.rule_compile import FIELD, CompiledRule, RuleCompiler
 from llm_schema_registry.formats.base import Payloads
 from llm_schema_registry.model import (
+    Rule,
     RuleKind,
     RuleMode,
     RulePhase,
@@ -41,6 +43,7 @@ MAX_VIOLATIONS = 100
 
 _NEVER_HERE = frozenset({RulePhase.GATEWAY, RulePhase.NONE})
 _MESSAGE_TO_JSON = 5
+_ZERO = b"\\u0000"
 
 
 class Outcome(StrEnum):
@@ -70,11 +73,16 @@ class _Step(NamedTuple):
 
 @dataclass(slots=True)
 class _Payload:
-    """A payload on its way through the rules. `binding` is made anew when a rule has changed the value."""
+    """A payload on its way through the rules. All but `now` is made anew when a rule has changed the value.
+
+    `size` is that of the value as JSON, in bytes, and negative for what JSON can not write, nor rules see.
+    """
 
     value: object
     now: Timestamp | None
-    size: float
+    size: int = -1
+    is_held: bool = False
+    has_zero: bool = False
     binding: Binding | None = None
 
 
@@ -91,7 +99,7 @@ class Rules:
         self._payloads = payloads
         self._needs_now = any(rule.needs_now for rule in rules)
         self._messages = compiler.messages
-        self._limit = compiled_together(rules)
+        self._bounds = Bounds(rules)
         self._inward: Change | None = None if payloads.shape.descriptor else inward(payloads.shape)
         self._fields = FieldValues(compiler.fields, payloads.shape, tags)
         # Confluent's clients read with the rules in the opposite order, so that reading undoes what writing did.
@@ -115,7 +123,8 @@ class Rules:
         steps = self._by_mode[mode]
         if not steps:
             return RuleRun(value, (), ())
-        payload = _Payload(value, instant(now) if self._needs_now else None, self._size(value))
+        payload = _Payload(value, instant(now) if self._needs_now else None)
+        self._take(payload, value)
         violations: list[Violation] = []
         outcomes: list[tuple[str, Outcome]] = []
         for rule, may_pass, may_fail in steps:
@@ -131,14 +140,22 @@ class Rules:
                 break
         return RuleRun(payload.value, tuple(violations), tuple(outcomes))
 
-    def _size(self, value: object) -> float:
-        """Return the size of a value as JSON, in bytes; what JSON can not write, rules can not see either."""
+    def _take(self, payload: _Payload, value: object) -> None:
+        """Let a payload have a value."""
+        payload.value = value
+        payload.binding = None
         if isinstance(value, Message):
-            return value.ByteSize() * _MESSAGE_TO_JSON
+            payload.size = value.ByteSize() * _MESSAGE_TO_JSON
+            payload.is_held = self._bounds.hold(payload.size, value)
+            return
         try:
-            return len(msgspec.json.encode(value))
+            text = msgspec.json.encode(value)
         except (ValueError, TypeError, OverflowError, RecursionError):
-            return -1
+            payload.size = -1
+            return
+        payload.size = len(text)
+        payload.is_held = self._bounds.hold(payload.size, value)
+        payload.has_zero = _ZERO in text
 
     def _run(self, rule: CompiledRule, payload: _Payload) -> tuple[Outcome, list[Violation]]:
         reason = self._unfit(rule, payload)
@@ -155,8 +172,11 @@ class Rules:
         """Return why a rule can not be run on a payload, nothing when it can."""
         if payload.size < 0:
             return "the payload holds what no rule can see: half of a surrogate pair, a number beyond 64 bits"
-        if rule.paths is None and payload.size > self._limit:
-            return f"these rules can judge up to {self._limit} bytes of JSON, and the payload has {payload.size:.0f}"
+        if rule.paths is None and not payload.is_held:
+            return (
+                f"with {payload.size} bytes as JSON and its lists as long as they are, the rules could take too long "
+                f"on the payload; up to {self._bounds.limit} bytes any is fine"
+            )
         return ""
 
     def _run_on_message(self, rule: CompiledRule, payload: _Payload) -> tuple[Outcome, list[Violation]]:
@@ -171,14 +191,14 @@ class Rules:
             return Outcome.FAILED, [_violation(rule, ViolationKind.RULE_FAILED, "", "")]
         if result is None:
             raise NotEvaluated("it gave null, not a payload")
-        payload.value = self._taken(payload.value, result)
-        payload.binding = None
-        payload.size = self._size(payload.value)
+        self._take(payload, self._taken(payload.value, result))
         return Outcome.PASSED, []
 
     def _bind(self, payload: _Payload) -> Binding:
         value = payload.value if isinstance(payload.value, Message) else self._payloads.plain(payload.value)
         ready = value if self._inward is None else self._inward(value)
+        if payload.has_zero:
+            ready = guarded(ready)
         return self._messages.bind({"message": ready, "now": payload.now})
 
     def _taken(self, before: object, result: object) -> object:
@@ -190,20 +210,16 @@ class Rules:
     def _run_on_fields(self, rule: CompiledRule, payload: _Payload) -> tuple[Outcome, list[Violation]]:
         plain = self._payloads.plain(payload.value)
         if rule.kind is RuleKind.CONDITION:
-            return self._judge_fields(rule, plain, payload.now)
-        changed = self._fields.change(rule, plain, payload.now)
+            return self._judge_fields(rule, plain, payload)
+        changed = self._fields.change(rule, payload.value, plain, payload.now)
         if changed.is_run:
-            payload.value = self._payloads.restore(changed.value)
-            payload.binding = None
-            payload.size = self._size(payload.value)
+            self._take(payload, self._payloads.restore(changed.value))
         return (Outcome.PASSED if changed.is_run else Outcome.SKIPPED), []
 
-    def _judge_fields(
-        self, rule: CompiledRule, plain: object, now: Timestamp | None
-    ) -> tuple[Outcome, list[Violation]]:
+    def _judge_fields(self, rule: CompiledRule, plain: object, payload: _Payload) -> tuple[Outcome, list[Violation]]:
         outcome = Outcome.SKIPPED
         violations: list[Violation] = []
-        for found in self._fields.judge(rule, plain, now):
+        for found in self._fields.judge(rule, payload.value, plain, payload.now):
             if found.is_right:
                 outcome = Outcome.PASSED if outcome is Outcome.SKIPPED else outcome
             elif found.error:
@@ -223,6 +239,15 @@ def _step(rule: CompiledRule, mode: RuleMode) -> _Step:
     """
     refuses_success = _action(rule.rule.on_success, mode) == "ERROR"
     return _Step(rule, may_pass=not refuses_success, may_fail=_action(rule.rule.on_failure, mode) == "NONE")
+
+
+def _are_same_transform(one: Rule, other: Rule) -> bool:
+    return (
+        bool(one.tags)
+        and one.kind is RuleKind.TRANSFORM
+        and (one.kind, one.mode, one.type, one.tags) == (other.kind, other.mode, other.type, other.tags)
+        and (one.type or "").upper() == FIELD
+    )
 
 
 def _action(given: str | None, mode: RuleMode) -> str:
@@ -251,10 +276,14 @@ def compile_rules(
     sets of reference data by name.
     """
     compiler = RuleCompiler(payloads.shape, tags, data)
+    given = (rule_set and rule_set.domain_rules) or []
     rules = [
         compiled
-        for index, rule in enumerate((rule_set and rule_set.domain_rules) or ())
-        if not rule.disabled and (compiled := compiler.compile(f"domainRules[{index}]", rule)) is not None
+        for index, rule in enumerate(given)
+        if not rule.disabled
+        and (compiled := compiler.compile(f"domainRules[{index}]", rule)) is not None
+        # Of several transforms of the same tags, Confluent's clients run the first.
+        and not any(_are_same_transform(rule, earlier) for earlier in given[:index])
     ]
     if rule_set is not None and rule_set.enable_at in _NEVER_HERE:
         rules = []
