@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
+from google.protobuf.descriptor import FieldDescriptor
 from msgspec import UNSET, UnsetType
 
 from llm_schema_registry.contracts.jsonable import shown
@@ -63,6 +64,28 @@ class Check(NamedTuple):
     expected: str
 
 
+class Target(NamedTuple):
+    """A field that a constraint is about. `descriptor` is set for fields of Protobuf's messages."""
+
+    field: ShapeField
+    descriptor: FieldDescriptor | None = None
+
+    @property
+    def numbers(self) -> Mapping[str, int]:
+        """The numbers of Protobuf's enum by name: its values are numbers; empty for other fields."""
+        field = self.descriptor
+        if field is not None and field.message_type is not None and field.message_type.GetOptions().map_entry:
+            field = field.message_type.fields_by_name["value"]
+        enum = None if field is None else field.enum_type
+        return {} if enum is None else {value.name: value.number for value in enum.values}
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether other fields exclude this one (`oneof`)."""
+        choice = None if self.descriptor is None else self.descriptor.containing_oneof
+        return choice is not None and len(choice.fields) > 1
+
+
 def _is_integer(value: object) -> bool:
     if isinstance(value, float):
         return value.is_integer()
@@ -91,6 +114,7 @@ TYPES: Final[dict[str, Callable[[object], bool]]] = {
 }
 """The words of `type`, with the test of each."""
 
+_WHOLE = frozenset({"integer", "number"})
 _NUMERIC = frozenset({"integer", "number", "decimal"})
 _SCALAR = _NUMERIC | {"string", "boolean"}
 _FITTING = {
@@ -113,10 +137,10 @@ _WORDS = {
     ShapeKind.FIXED: frozenset({"bytes"}),
     ShapeKind.STRING: frozenset({"string"}),
     ShapeKind.BYTES: frozenset({"bytes"}),
-    ShapeKind.INT: frozenset({"integer", "number"}),
-    ShapeKind.LONG: frozenset({"integer", "number"}),
-    ShapeKind.FLOAT: frozenset({"number", "integer"}),
-    ShapeKind.DOUBLE: frozenset({"number", "integer"}),
+    ShapeKind.INT: _WHOLE,
+    ShapeKind.LONG: _WHOLE,
+    ShapeKind.FLOAT: _WHOLE,
+    ShapeKind.DOUBLE: _WHOLE,
     ShapeKind.BOOLEAN: frozenset({"boolean"}),
     ShapeKind.NULL: frozenset[str](),
     ShapeKind.ANY: frozenset(TYPES),
@@ -156,11 +180,12 @@ def parse_terms(key: str, text: str) -> Terms:
     return terms
 
 
-def checks_of(key: str, terms: Terms, field: ShapeField) -> list[Check]:
+def checks_of(key: str, terms: Terms, target: Target) -> list[Check]:
     """Return the tests of a constraint for one field. Raises InvalidConstraint when it cannot fit the field."""
-    place = _Place(key, field)
+    place = _Place(key, target.field, target.numbers)
+    field = target.field
     shape = _item_shape(field.shape)
-    words = _words(shape)
+    words = _WHOLE if place.numbers else _words(shape)
     if terms.nullable is True and field.is_required and not field.shape.is_nullable:
         raise place.refused("nullable", "contradicts the schema, which asks for a value; leave it out")
     checks = []
@@ -181,17 +206,21 @@ def checks_of(key: str, terms: Terms, field: ShapeField) -> list[Check]:
     return checks
 
 
-def default_of(key: str, terms: Terms, field: ShapeField) -> object:
+def default_of(key: str, terms: Terms, target: Target) -> object:
     """Return the default of a constraint as a plain value of its field. Raises InvalidConstraint."""
-    place = _Place(key, field)
-    if _item_shape(field.shape) is not field.shape:
+    place = _Place(key, target.field, target.numbers)
+    shape = target.field.shape
+    if _item_shape(shape) is not shape:
         raise place.refused("default", "is for fields of one value, not for arrays and maps")
-    return _scalar(place, "default", terms.default, field.shape, _words(field.shape))
+    if target.is_choice:
+        raise place.refused("default", "would take the place of another field of its `oneof`; leave it out")
+    return _scalar(place, "default", terms.default, shape, _WHOLE if place.numbers else _words(shape))
 
 
 class _Place(NamedTuple):
     key: str
     field: ShapeField
+    numbers: Mapping[str, int]
 
     def refused(self, member: str, why: str) -> InvalidConstraint:
         return InvalidConstraint(f"{self.key}: `{member}` of field '{self.field.full_name}' {why}")
@@ -411,13 +440,15 @@ def _enum_check(place: _Place, given: list[object], shape: Shape, words: frozens
             return False
         return (isinstance(value, bool), value) in allowed
 
-    expected = ", ".join(shown(value) for value in values[:5]) + (", …" if len(values) > 5 else "")
+    expected = ", ".join(shown(value) for value in given[:5]) + (", …" if len(given) > 5 else "")
     return Check(is_met, ViolationKind.VALUE_NOT_ALLOWED, f"one of {expected}")
 
 
 def _scalar(place: _Place, member: str, given: object, shape: Shape, words: frozenset[str]) -> object:
     """Return a value of `enum` or `default` as the plain value that the field would have."""
     value = given
+    if isinstance(given, str) and given in place.numbers:
+        return place.numbers[given]
     if isinstance(given, bool):
         is_fitting = "boolean" in words
     elif isinstance(given, str) and "string" in words:
@@ -440,6 +471,8 @@ def _numeric(
     if isinstance(given, str) and "decimal" not in words:
         return None
     number = _number(place, member, given)
+    if place.numbers:
+        return number if number in place.numbers.values() else None
     if "number" not in words:
         return Decimal(number)
     if shape.kind in {ShapeKind.INT, ShapeKind.LONG}:

@@ -30,22 +30,27 @@ class Spot(NamedTuple):
     record: Record
 
 
-def walk_fields(shape: Shape) -> Iterator[ShapeField]:
-    """Yield every field that a shape can have, each once, outer ones first."""
+def walk_shapes(shape: Shape) -> Iterator[Shape]:
+    """Yield every shape inside a shape, itself first, each once."""
     seen: set[int] = set()
     waiting = [shape]
     while waiting:
         current = waiting.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
+        if id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            waiting.extend(_parts(current))
+
+
+def walk_fields(shape: Shape) -> Iterator[ShapeField]:
+    """Yield every field that a shape can have, each once, outer ones first."""
+    seen: set[int] = set()
+    for current in walk_shapes(shape):
         # A record and the same record or null are two shapes of the same fields.
         for field in current.fields.values():
             if id(field) not in seen:
                 seen.add(id(field))
                 yield field
-                waiting.append(field.shape)
-        waiting.extend(_parts(current))
 
 
 class FieldTags:
@@ -208,26 +213,22 @@ def _fits(record: Shape, value: Mapping[str, object]) -> bool:
     )
 
 
-def _parts(shape: Shape) -> tuple[Shape, ...]:
-    return shape.branches if shape.items is None else (shape.items, *shape.branches)
+def _parts(shape: Shape) -> Iterator[Shape]:
+    yield from (field.shape for field in shape.fields.values())
+    if shape.items is not None:
+        yield shape.items
+    yield from shape.branches
 
 
 def _leading(shape: Shape, wanted: set[int]) -> set[int]:
     """Return the shapes from which a wanted field can be reached; circles are followed once."""
     holders: dict[int, list[int]] = {}
     leading: set[int] = set()
-    seen: set[int] = set()
-    waiting = [shape]
-    while waiting:
-        current = waiting.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
+    for current in walk_shapes(shape):
         if any(id(field) in wanted for field in current.fields.values()):
             leading.add(id(current))
-        for part in (*(field.shape for field in current.fields.values()), *_parts(current)):
+        for part in _parts(current):
             holders.setdefault(id(part), []).append(id(current))
-            waiting.append(part)
     reached = list(leading)
     while reached:
         for holder in holders.get(reached.pop(), ()):

@@ -16,6 +16,7 @@ from llm_schema_registry.contracts.constraints import (
     compile_constraints,
 )
 from llm_schema_registry.errors import InvalidConstraint
+from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import Metadata, Violation, ViolationKind, ViolationSource
 
@@ -213,3 +214,59 @@ def test_the_integers_of_json_do_not_end() -> None:
     assert constraints.fill({}) == {"x": 2**64}
     assert constraints.check({"x": 2**63}) == []
     assert len(constraints.check({"x": 2**63 - 1})) == 1
+
+
+PROTO = """
+syntax = "proto3";
+enum Kind { NONE = 0; CHAT = 3; }
+message Event {
+  Kind kind = 1;
+  repeated Kind kinds = 2;
+  map<string, Kind> by_name = 3;
+  oneof which { int32 first = 4; string second = 5; }
+  oneof alone { int32 only = 6; }
+  optional int32 present = 7;
+  Event inner = 8;
+}
+"""
+
+
+def test_enums_of_protobuf_are_named_or_numbered() -> None:
+    shape = protobuf_shape()
+    names = {"enum": ["CHAT"]}
+    constraints = compile_constraints(
+        properties({"Event.kind": {**names, "default": "CHAT"}, "Event.kinds": names, "Event.by_name": {"enum": [3]}}),
+        shape,
+    )
+    assert constraints.check({"kind": 3, "kinds": [3], "by_name": {"a": 3}}) == []
+    found = constraints.check({"kind": 0, "kinds": [3, 0], "by_name": {"a": 0}, "inner": {"kind": 0}})
+    assert [(violation.path, violation.kind) for violation in found] == [
+        (path, ViolationKind.VALUE_NOT_ALLOWED) for path in ("/kind", "/kinds/1", "/by_name/a", "/inner/kind")
+    ]
+    assert found[0].message == "Field 'Event.kind' must be one of \"CHAT\", but is 0"
+    assert constraints.fill({"inner": {}}) == {"kind": 3, "inner": {"kind": 3}}
+
+
+@pytest.mark.parametrize(
+    ("field", "terms", "message"),
+    [
+        ("kind", {"enum": ["OTHER"]}, 'has "OTHER", but the field is one of NONE, CHAT'),
+        ("kinds", {"enum": [1]}, "has 1, but the field is one of NONE, CHAT"),
+        ("kind", {"pattern": "C"}, "`pattern` of field 'Event.kind' is for string, but the field is integer or number"),
+        ("first", {"default": 1}, "would take the place of another field of its `oneof`"),
+    ],
+)
+def test_what_protobuf_cannot_hold_is_refused(field: str, terms: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidConstraint) as refused:
+        compile_constraints(properties({f"Event.{field}": terms}), protobuf_shape())
+    assert message in str(refused.value)
+
+
+def test_what_excludes_no_other_field_may_have_a_default() -> None:
+    given = {"Event.only": {"default": 1}, "Event.present": {"default": 2}}
+    assert compile_constraints(properties(given), protobuf_shape()).fill({}) == {"only": 1, "present": 2}
+
+
+def protobuf_shape() -> Shape:
+    fmt = FORMATS["PROTOBUF"]
+    return fmt.payloads(fmt.parse(PROTO)).shape
