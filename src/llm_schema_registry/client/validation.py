@@ -22,7 +22,7 @@ from llm_schema_registry.formats import FORMATS, get_format
 from llm_schema_registry.formats.base import ResolvedReference
 from llm_schema_registry.formats.framing import read_frame
 from llm_schema_registry.model import Encoding, RuleMode, Violation, ViolationKind
-from llm_schema_registry.wire.contracts import ContractBody, policy_text
+from llm_schema_registry.wire.contracts import ContractBody, entries_text, policy_text
 
 DEFAULT_REFRESH_SECONDS = 300.0
 """How long levels, policies and reference data are taken for what they were. A schema itself never changes."""
@@ -66,8 +66,7 @@ class _Schema:
             level=body.level,
             policies=tuple(read_policy(each.name, policy_text(each)) for each in body.policies),
             data={
-                each.name: read_data_set(each.name, each.version, bytes(each.entries).decode())
-                for each in body.reference_data
+                each.name: read_data_set(each.name, each.version, entries_text(each)) for each in body.reference_data
             },
         )
         self._contracts: dict[str, Contract] = {}

@@ -28,7 +28,7 @@ from llm_schema_registry.model import (
     RuleSet,
     ValidationLevel,
     Violation,
-    ViolationSource,
+    ViolationKind,
 )
 
 LEVEL_PROPERTY = "validation.level"
@@ -109,10 +109,9 @@ class Contract:
         found = [*self._constraints.check(filled, limit), *self._protections.check(filled)]
         if self._detectors is not None:
             found.extend(self._detectors.check(filled))
-        run = self._rules.run(value, mode, now)
-        found.extend(run.violations)
+        run = self._rules.run(value, mode, now, self._level)
         return Validation(
-            tuple(self._leveled(found[:limit])),
+            (*self._leveled(found), *run.violations)[:limit],
             self._payloads.plain(run.value),
             is_changed=run.value is not reading.value,
             outcomes=run.outcomes,
@@ -127,13 +126,13 @@ class Contract:
         return self._masker.mask_violation(violation)
 
     def _leveled(self, violations: Iterable[Violation]) -> Iterable[Violation]:
-        """Give each violation its level: a rule's or policy's own, else the version's or subject's."""
+        """Give each violation the level of the version or subject, unless it is of a policy, which has its own."""
         for violation in violations:
             level = self._level
-            if violation.source is ViolationSource.RULE:
-                level = self._rules.level_of(violation.rule) or level
-            elif violation.source is ViolationSource.SENSITIVITY:
-                level = violation.level if violation.rule else self._pii_level
+            if violation.kind is ViolationKind.PII_FOUND:
+                level = self._pii_level
+            elif violation.kind is ViolationKind.NOT_PROTECTED:
+                level = violation.level
             yield violation if violation.level is level else msgspec.structs.replace(violation, level=level)
 
 

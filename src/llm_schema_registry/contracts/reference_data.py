@@ -5,12 +5,15 @@ Refuses to know where sets are stored, and which version of one a rule set uses.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from llm_schema_registry.contracts.cel import Function
 from llm_schema_registry.errors import InvalidDocument
+from llm_schema_registry.model import RuleSet
 
 MAX_ENTRIES = 10_000
 """As many as an expression may look at one by one."""
@@ -19,6 +22,7 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 8
 _MAX_INTEGER = 2**63 - 1
 _KEYS = ("id", "name")
+_CALL = re.compile(r"""\bcatalog(?:Has)?\(\s*[rR]?(["'])([^"'\\]{1,255})\1""")
 
 
 class DataSet:
@@ -48,6 +52,21 @@ class DataSet:
         self.version = version
         self.entries = list(entries)
         self.keys = frozenset(key for entry in entries if (key := _key(entry)) is not None)
+
+
+def read_data_set(name: str, version: int, body: str) -> DataSet:
+    """Read a set from the JSON text of its entries. Raises InvalidDocument."""
+    try:
+        entries = msgspec.json.decode(body, type=list[Any])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidDocument(f"The entries of set '{name}' are no list of JSON values: {error}") from None
+    return DataSet(name, version, entries)
+
+
+def names_of_data(rule_set: RuleSet | None) -> frozenset[str]:
+    """Return the names of the sets that rules mean by a literal, and perhaps some that only look like one."""
+    rules = (rule_set and rule_set.domain_rules) or ()
+    return frozenset(found[2] for rule in rules for found in _CALL.finditer(rule.expr or ""))
 
 
 def catalog_functions(data: Mapping[str, DataSet]) -> tuple[Function, ...]:

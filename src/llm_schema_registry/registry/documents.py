@@ -67,6 +67,9 @@ async def list_documents(call: Call, kind: DocumentKind) -> list[Document]:
 
 
 def _canonical(kind: DocumentKind, name: str, body: str) -> str:
-    value: object
-    value = read_policy(name, body) if kind is DocumentKind.POLICY else read_data_set(name, 1, body).entries
-    return msgspec.json.encode(value).decode()
+    """Write a document in the one way, without its name. Raises InvalidDocument."""
+    if kind is DocumentKind.REFERENCE_DATA:
+        return msgspec.json.encode(read_data_set(name, 1, body).entries).decode()
+    members = msgspec.to_builtins(read_policy(name, body))
+    del members["name"]
+    return msgspec.json.encode(members).decode()

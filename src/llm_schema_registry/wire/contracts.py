@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from llm_schema_registry.documents import Document, Sample
 from llm_schema_registry.errors import InvalidPayload
@@ -52,7 +53,7 @@ class ValidationBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     schema_id: int | None = None
     violations: tuple[ViolationBody, ...] = ()
     annotations: tuple[ViolationBody, ...] = ()
-    payload: msgspec.Raw = msgspec.Raw()
+    payload: msgspec.Raw | UnsetType = UNSET
     index: int | None = None
     error_code: int | None = None
     message: str = ""
@@ -65,7 +66,7 @@ class DataSetBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     version: int
     changed_at: datetime
     changed_by: str
-    entries: msgspec.Raw = msgspec.Raw()
+    entries: msgspec.Raw | UnsetType = UNSET
 
 
 class DataSetRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -167,7 +168,7 @@ def validation_body(
         schema_id=schema_id,
         violations=tuple(map(violation_body, blocking)),
         annotations=tuple(map(violation_body, noted)),
-        payload=msgspec.Raw(changed or b""),
+        payload=UNSET if changed is None else msgspec.Raw(changed),
         index=index,
         error_code=InvalidPayload.code if blocking else None,
         message=str(InvalidPayload(*blocking)) if blocking else "",
@@ -188,6 +189,11 @@ def policy_text(body: PolicyBody) -> str:
         subject_prefix=body.subject_prefix, tag=body.tag, requirement=body.requirement, level=body.level
     )
     return msgspec.json.encode(request).decode()
+
+
+def entries_text(body: DataSetBody) -> str:
+    """Write the entries of a set as they are kept."""
+    return "[]" if body.entries is UNSET else bytes(body.entries).decode()
 
 
 def contract_body(
@@ -220,7 +226,7 @@ def data_set_body(document: Document, *, with_entries: bool = True) -> DataSetBo
         version=document.version,
         changed_at=_time(document.changed_at),
         changed_by=document.changed_by,
-        entries=msgspec.Raw(document.body.encode()) if with_entries else msgspec.Raw(),
+        entries=msgspec.Raw(document.body.encode()) if with_entries else UNSET,
     )
 
 
