@@ -21,6 +21,9 @@ _WILDCARD = re.compile(r"(\*+|\?)")
 _MEANING = {"*": "[^.]*", "**": r"[\s\S]*", "?": "[^.]"}
 
 
+_Place = tuple[str, Shape, object]
+
+
 class Spot(NamedTuple):
     """A field of one record in a value. `value` is UNSET when the record lacks the field; `path` is a JSON Pointer."""
 
@@ -115,25 +118,32 @@ class FieldPaths:
         return not self._wanted
 
     def visit(self, value: object) -> Iterator[Spot]:
-        """Yield every wanted field of every record in a value, outer ones first; absent ones too, where optional."""
-        waiting: list[tuple[str, Shape, object]] = [("", self._shape, value)]
+        """Yield every wanted field of every record in a value, in its order, a record's own first; absent ones too."""
+        # Parts are made when they are looked at: a payload of a megabyte can hold an array of a million.
+        waiting: list[Iterator[_Place]] = [iter([("", self._shape, value)])]
         while waiting:
-            path, shape, current = waiting.pop()
+            entry = next(waiting[-1], None)
+            if entry is None:
+                waiting.pop()
+                continue
+            path, shape, current = entry
             if id(shape) not in self._leading:
                 continue
             if isinstance(current, dict) and shape.kind is ShapeKind.RECORD:
+                inside: list[_Place] = []
                 for name, token, field, is_wanted, is_leading in self._steps.get(id(shape)) or self._plan(shape):
                     found = current.get(name, UNSET)
                     if is_wanted:
                         yield Spot(f"{path}{token}", field, found, current)
                     if is_leading and found is not UNSET and found is not None:
-                        waiting.append((f"{path}{token}", field.shape, found))
+                        inside.append((f"{path}{token}", field.shape, found))
+                waiting.append(iter(inside))
             elif isinstance(current, dict) and shape.items is not None:
-                waiting.extend((f"{path}/{escape(str(key))}", shape.items, item) for key, item in current.items())
+                waiting.append(_values(path, shape.items, current))
             elif isinstance(current, list) and shape.items is not None:
-                waiting.extend((f"{path}/{index}", shape.items, item) for index, item in enumerate(current))
+                waiting.append(_items(path, shape.items, current))
             elif shape.kind is ShapeKind.COMBINED:
-                waiting.extend((path, branch, current) for branch in branches_of(shape, current))
+                waiting.append(iter([(path, branch, current) for branch in branches_of(shape, current)]))
 
     def _plan(self, shape: Shape) -> list[_Step]:
         """Return the fields of a record that are wanted or lead to such, and remember them."""
@@ -181,6 +191,16 @@ class FieldPaths:
             for branch in branches_of(shape, value):
                 return self._replace(branch, path, value, change, absent)
         return value
+
+
+def _values(path: str, shape: Shape, value: Record) -> Iterator[_Place]:
+    for key, item in value.items():
+        yield f"{path}/{escape(str(key))}", shape, item
+
+
+def _items(path: str, shape: Shape, value: list[object]) -> Iterator[_Place]:
+    for index, item in enumerate(value):
+        yield f"{path}/{index}", shape, item
 
 
 def branches_of(shape: Shape, value: object) -> Iterator[Shape]:

@@ -89,10 +89,10 @@ def test_wanted_fields_are_visited_wherever_they_are() -> None:
     }
     assert found(shape, value) == [
         ("/x", "0"),
-        ("/named/a~1b~0/x", "3"),
-        ("/many/1/x", UNSET),
-        ("/many/0/x", "2"),
         ("/one/x", "1"),
+        ("/many/0/x", "2"),
+        ("/many/1/x", UNSET),
+        ("/named/a~1b~0/x", "3"),
     ]
     assert found(shape, {"one": None, "many": "not a list", "named": 3}) == [("/x", UNSET)]
     assert found(shape, "not a record") == []
