@@ -204,22 +204,45 @@ def _items(path: str, shape: Shape, value: list[object]) -> Iterator[_Place]:
 
 
 def branches_of(shape: Shape, value: object) -> Iterator[Shape]:
-    """Yield the branch of a COMBINED that a value fits by its outline, the first one, or nothing."""
-    waiting = list(reversed(shape.branches))
+    """Yield the branch of a COMBINED that a value fits by its outline, or nothing.
+
+    Of several records the one that knows most of the value's fields is taken, of equal branches the first.
+    """
+    best: tuple[int, Shape] | None = None
+    for branch in choices_of(shape):
+        known = _known(branch, value)
+        if known is not None and (best is None or known > best[0]):
+            best = known, branch
+    if best is not None:
+        yield best[1]
+
+
+def choices_of(shape: Shape) -> Iterator[Shape]:
+    """Yield the shape itself, or of a COMBINED what its branches come to, in their order, each once."""
     seen: set[int] = set()
+    waiting = [shape]
     while waiting:
-        branch = waiting.pop()
-        if branch.kind is ShapeKind.COMBINED:
-            if id(branch) not in seen:
-                seen.add(id(branch))
-                waiting.extend(reversed(branch.branches))
-        elif isinstance(value, dict):
-            if branch.kind is ShapeKind.MAP or (branch.kind is ShapeKind.RECORD and _fits(branch, value)):
-                yield branch
-                return
-        elif isinstance(value, list) and branch.kind is ShapeKind.ARRAY:
-            yield branch
-            return
+        choice = waiting.pop()
+        if id(choice) in seen:
+            continue
+        seen.add(id(choice))
+        if choice.kind is ShapeKind.COMBINED:
+            waiting.extend(reversed(choice.branches))
+        else:
+            yield choice
+
+
+def _known(branch: Shape, value: object) -> int | None:
+    """Return how many fields of a value a branch knows, None when the value does not fit."""
+    if isinstance(value, list):
+        return 0 if branch.kind is ShapeKind.ARRAY else None
+    if not isinstance(value, dict):
+        return None
+    if branch.kind is ShapeKind.MAP:
+        return 0
+    if branch.kind is not ShapeKind.RECORD or not _fits(branch, value):
+        return None
+    return sum(name in branch.fields for name in value)
 
 
 def escape(token: str) -> str:
