@@ -19,7 +19,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from msgspec import UNSET, UnsetType
 
 from llm_schema_registry.contracts.jsonable import shown
-from llm_schema_registry.contracts.text_formats import TEXT_FORMATS, searcher
+from llm_schema_registry.contracts.text_formats import TEXT_FORMATS, Test, searcher
 from llm_schema_registry.errors import InvalidConstraint
 from llm_schema_registry.formats.shape import Logical, Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import ViolationKind
@@ -28,6 +28,9 @@ MAX_TEXT = 20_000
 """Characters of one constraint."""
 
 MAX_ENUM = 1_000
+MAX_PATTERNS = 200
+"""Different patterns in the constraints of a schema: each may take a quarter of a megabyte."""
+
 MAX_DIGITS = 400
 """Digits of a number in a constraint, on either side of the point."""
 
@@ -180,8 +183,11 @@ def parse_terms(key: str, text: str) -> Terms:
     return terms
 
 
-def checks_of(key: str, terms: Terms, target: Target) -> list[Check]:
-    """Return the tests of a constraint for one field. Raises InvalidConstraint when it cannot fit the field."""
+def checks_of(key: str, terms: Terms, target: Target, patterns: dict[str, Test]) -> list[Check]:
+    """Return the tests of a constraint for one field; `patterns` are those compiled so far for the schema.
+
+    Raises InvalidConstraint when it cannot fit the field.
+    """
     place = _Place(key, target.field, target.numbers)
     field = target.field
     shape = _item_shape(field.shape)
@@ -200,7 +206,7 @@ def checks_of(key: str, terms: Terms, target: Target) -> list[Check]:
             raise place.refused(member, f"is for {' or '.join(sorted(fitting))}, but the field is {what}")
     checks += _range_checks(place, terms, shape)
     checks += _digit_checks(place, terms)
-    checks += _text_checks(place, terms)
+    checks += _text_checks(place, terms, patterns)
     if terms.enum is not UNSET:
         checks.append(_enum_check(place, terms.enum, shape, words))
     return checks
@@ -388,7 +394,7 @@ def _digits(number: Decimal) -> tuple[int, int]:
     return max(number.adjusted() + 1, 0), max(-int(exponent) - zeros, 0)
 
 
-def _text_checks(place: _Place, terms: Terms) -> Iterator[Check]:
+def _text_checks(place: _Place, terms: Terms, patterns: dict[str, Test]) -> Iterator[Check]:
     least, most = terms.min_length, terms.max_length
     if least is not UNSET and most is not UNSET and least > most:
         raise place.refused("minLength", f"{least} is more than `maxLength` {most}")
@@ -397,12 +403,9 @@ def _text_checks(place: _Place, terms: Terms) -> Iterator[Check]:
     if most is not UNSET:
         yield _length_check(lambda length: length <= most, f"of a length of at most {most}")
     if terms.pattern is not UNSET:
-        try:
-            test = searcher(terms.pattern)
-        except ValueError as error:
-            raise place.refused(
-                "pattern", f"cannot be used: {error}; look-around and back-references need to go"
-            ) from None
+        if terms.pattern not in patterns:
+            patterns[terms.pattern] = _compiled(place, terms.pattern, len(patterns))
+        test = patterns[terms.pattern]
         yield Check(_of_text(test), ViolationKind.PATTERN_MISMATCH, f"text that matches {shown(terms.pattern)}")
     if terms.format is not UNSET:
         named = TEXT_FORMATS.get(terms.format)
@@ -411,6 +414,15 @@ def _text_checks(place: _Place, terms: Terms) -> Iterator[Check]:
                 "format", f"does not know {terms.format!r}; take one of {', '.join(sorted(TEXT_FORMATS))}"
             )
         yield Check(_of_text(named), ViolationKind.FORMAT_MISMATCH, f"text of the format {terms.format}")
+
+
+def _compiled(place: _Place, pattern: str, others: int) -> Test:
+    if others >= MAX_PATTERNS:
+        raise place.refused("pattern", f"is one too many: a schema's constraints have at most {MAX_PATTERNS} patterns")
+    try:
+        return searcher(pattern)
+    except ValueError as error:
+        raise place.refused("pattern", f"cannot be used: {error}; look-around and back-references need to go") from None
 
 
 def _length_check(fits: Callable[[int], bool], expected: str) -> Check:

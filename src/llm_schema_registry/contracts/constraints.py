@@ -15,6 +15,7 @@ from msgspec import UNSET
 from llm_schema_registry.contracts.constraint_terms import Check, Target, Terms, checks_of, default_of, parse_terms
 from llm_schema_registry.contracts.fields import FieldPaths, Spot, escape, name_matcher, walk_shapes
 from llm_schema_registry.contracts.jsonable import key_text, shown
+from llm_schema_registry.contracts.text_formats import Test
 from llm_schema_registry.errors import InvalidConstraint
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import Metadata, Violation, ViolationKind, ViolationSource
@@ -25,6 +26,10 @@ PREFIX = "constraints:"
 MAX_CONSTRAINTS = 1_000
 MAX_WILDCARDS = 100
 """Constraints of one schema, and how many of them may have wildcards: each is held against every field."""
+
+
+MAX_MEANT = 10_000
+"""Fields that the constraints of one schema mean, a field counted for each constraint."""
 
 
 class _Ruled(NamedTuple):
@@ -105,7 +110,11 @@ def compile_constraints(metadata: Metadata | None, shape: Shape) -> Constraints:
         terms = parse_terms(key, text)
         for target in _meant(key, by_name):
             asked.setdefault(id(target.field), []).append((key, terms))
-    return Constraints(shape, {which: _compile(targets[which], terms) for which, terms in asked.items()})
+        meant = sum(map(len, asked.values()))
+        if meant > MAX_MEANT:
+            raise InvalidConstraint(f"{key}: all constraints together mean {meant} fields, at most {MAX_MEANT} may be")
+    patterns: dict[str, Test] = {}
+    return Constraints(shape, {which: _compile(targets[which], terms, patterns) for which, terms in asked.items()})
 
 
 def _check_count(given: Collection[str]) -> None:
@@ -130,8 +139,8 @@ def _meant(key: str, by_name: dict[str, list[Target]]) -> list[Target]:
     return meant
 
 
-def _compile(target: Target, asked: list[tuple[str, Terms]]) -> _Ruled:
-    checks = [check for key, terms in asked for check in checks_of(key, terms, target)]
+def _compile(target: Target, asked: list[tuple[str, Terms]], patterns: dict[str, Test]) -> _Ruled:
+    checks = [check for key, terms in asked for check in checks_of(key, terms, target, patterns)]
     defaults = [(key, default_of(key, terms, target)) for key, terms in asked if terms.default is not UNSET]
     for key, value in defaults:
         what = f"{key}: `default` {shown(value)} of field '{target.field.full_name}'"

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from contract_values import plain, record, shape_of
+from llm_schema_registry.contracts.constraint_terms import MAX_PATTERNS
 from llm_schema_registry.contracts.constraints import (
     MAX_CONSTRAINTS,
+    MAX_MEANT,
     MAX_WILDCARDS,
     PREFIX,
     Constraints,
@@ -194,6 +196,22 @@ def test_the_number_of_constraints_is_bounded() -> None:
         given = {path.format(number): {"minimum": 1} for number in range(count + 1)}
         with pytest.raises(InvalidConstraint, match=f"{count + 1} .* at most {count} may"):
             compile_constraints(properties(given), shape)
+
+
+def test_the_fields_that_constraints_mean_are_bounded() -> None:
+    shape = record(**{f"x{number}": "INT" for number in range(MAX_MEANT // 10)})
+    given = {"top.x" + "*" * (number + 1): {"minimum": 1} for number in range(11)}
+    with pytest.raises(InvalidConstraint, match=f"mean {MAX_MEANT + MAX_MEANT // 10} fields, at most {MAX_MEANT} may"):
+        compile_constraints(properties(given), shape)
+
+
+def test_patterns_are_compiled_once_and_bounded() -> None:
+    shape = record(**{f"x{number}": "STRING" for number in range(MAX_PATTERNS + 1)})
+    given = {f"top.x{number}": {"pattern": f"^{number % MAX_PATTERNS}$"} for number in range(MAX_PATTERNS + 1)}
+    assert compile_constraints(properties(given), shape).check({"x0": "0", f"x{MAX_PATTERNS}": "0"}) == []
+    given["top.x0"] = {"pattern": "other"}
+    with pytest.raises(InvalidConstraint, match=f"is one too many: .* at most {MAX_PATTERNS} patterns"):
+        compile_constraints(properties(given), shape)
 
 
 def test_a_schema_without_fields_takes_no_constraint() -> None:
