@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from llm_schema_registry.contracts.constraint_terms import Check, Target, Terms, checks_of, default_of, parse_terms
+from llm_schema_registry.contracts.constraint_checks import Check
+from llm_schema_registry.contracts.constraint_terms import Target, Terms, checks_of, default_of, parse_terms
 from llm_schema_registry.contracts.fields import FieldPaths, Spot, escape, name_matcher, walk_shapes
 from llm_schema_registry.contracts.jsonable import key_text, shown
 from llm_schema_registry.contracts.text_formats import Test
