@@ -7,18 +7,27 @@ from __future__ import annotations
 
 import json
 import math
-import operator
-from collections.abc import Callable, Iterator
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
-from uuid import UUID
+from typing import NamedTuple
 
 import msgspec
+from google.protobuf.descriptor import FieldDescriptor
 from msgspec import UNSET, UnsetType
 
+from llm_schema_registry.contracts.constraint_checks import (
+    COMPARISONS,
+    TYPES,
+    Check,
+    any_of,
+    digit_check,
+    enum_check,
+    length_check,
+    of_text,
+    range_check,
+)
 from llm_schema_registry.contracts.jsonable import shown
-from llm_schema_registry.contracts.text_formats import TEXT_FORMATS, searcher
+from llm_schema_registry.contracts.text_formats import TEXT_FORMATS, Test, searcher
 from llm_schema_registry.errors import InvalidConstraint
 from llm_schema_registry.formats.shape import Logical, Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import ViolationKind
@@ -27,6 +36,9 @@ MAX_TEXT = 20_000
 """Characters of one constraint."""
 
 MAX_ENUM = 1_000
+MAX_PATTERNS = 200
+"""Different patterns in the constraints of a schema: each may take a quarter of a megabyte."""
+
 MAX_DIGITS = 400
 """Digits of a number in a constraint, on either side of the point."""
 
@@ -55,42 +67,29 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="cam
     default: object = UNSET
 
 
-class Check(NamedTuple):
-    """One term, ready to be asked. `is_met` takes any plain value; one that the term is not about meets it."""
+class Target(NamedTuple):
+    """A field that a constraint is about. `descriptor` is set for fields of Protobuf's messages."""
 
-    is_met: Callable[[object], bool]
-    kind: ViolationKind
-    expected: str
+    field: ShapeField
+    descriptor: FieldDescriptor | None = None
+
+    @property
+    def numbers(self) -> Mapping[str, int]:
+        """The numbers of Protobuf's enum by name: its values are numbers; empty for other fields."""
+        field = self.descriptor
+        if field is not None and field.message_type is not None and field.message_type.GetOptions().map_entry:
+            field = field.message_type.fields_by_name["value"]
+        enum = None if field is None else field.enum_type
+        return {} if enum is None else {value.name: value.number for value in enum.values}
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether other fields exclude this one (`oneof`)."""
+        choice = None if self.descriptor is None else self.descriptor.containing_oneof
+        return choice is not None and len(choice.fields) > 1
 
 
-def _is_integer(value: object) -> bool:
-    if isinstance(value, float):
-        return value.is_integer()
-    if isinstance(value, Decimal):
-        return value.is_finite() and value == value.to_integral_value()
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-
-
-TYPES: Final[dict[str, Callable[[object], bool]]] = {
-    "boolean": lambda value: isinstance(value, bool),
-    "integer": _is_integer,
-    "number": _is_number,
-    "decimal": lambda value: isinstance(value, Decimal),
-    "string": lambda value: isinstance(value, str),
-    "bytes": lambda value: isinstance(value, bytes),
-    "object": lambda value: isinstance(value, dict),
-    "date": lambda value: isinstance(value, date) and not isinstance(value, datetime),
-    "time": lambda value: isinstance(value, time),
-    "timestamp": lambda value: isinstance(value, datetime),
-    "duration": lambda value: isinstance(value, timedelta),
-    "uuid": lambda value: isinstance(value, UUID),
-}
-"""The words of `type`, with the test of each."""
-
+_WHOLE = frozenset({"integer", "number"})
 _NUMERIC = frozenset({"integer", "number", "decimal"})
 _SCALAR = _NUMERIC | {"string", "boolean"}
 _FITTING = {
@@ -113,10 +112,10 @@ _WORDS = {
     ShapeKind.FIXED: frozenset({"bytes"}),
     ShapeKind.STRING: frozenset({"string"}),
     ShapeKind.BYTES: frozenset({"bytes"}),
-    ShapeKind.INT: frozenset({"integer", "number"}),
-    ShapeKind.LONG: frozenset({"integer", "number"}),
-    ShapeKind.FLOAT: frozenset({"number", "integer"}),
-    ShapeKind.DOUBLE: frozenset({"number", "integer"}),
+    ShapeKind.INT: _WHOLE,
+    ShapeKind.LONG: _WHOLE,
+    ShapeKind.FLOAT: _WHOLE,
+    ShapeKind.DOUBLE: _WHOLE,
     ShapeKind.BOOLEAN: frozenset({"boolean"}),
     ShapeKind.NULL: frozenset[str](),
     ShapeKind.ANY: frozenset(TYPES),
@@ -156,11 +155,15 @@ def parse_terms(key: str, text: str) -> Terms:
     return terms
 
 
-def checks_of(key: str, terms: Terms, field: ShapeField) -> list[Check]:
-    """Return the tests of a constraint for one field. Raises InvalidConstraint when it cannot fit the field."""
-    place = _Place(key, field)
+def checks_of(key: str, terms: Terms, target: Target, patterns: dict[str, Test]) -> list[Check]:
+    """Return the tests of a constraint for one field; `patterns` are those compiled so far for the schema.
+
+    Raises InvalidConstraint when it cannot fit the field.
+    """
+    place = _Place(key, target.field, target.numbers)
+    field = target.field
     shape = _item_shape(field.shape)
-    words = _words(shape)
+    words = _WHOLE if place.numbers else _words(shape)
     if terms.nullable is True and field.is_required and not field.shape.is_nullable:
         raise place.refused("nullable", "contradicts the schema, which asks for a value; leave it out")
     checks = []
@@ -168,30 +171,34 @@ def checks_of(key: str, terms: Terms, field: ShapeField) -> list[Check]:
         asked = [terms.type] if isinstance(terms.type, str) else terms.type
         words = _check_type(place, asked, words)
         tests = [TYPES[word] for word in asked]
-        checks.append(_any_of(tests, " or ".join(asked)))
+        checks.append(any_of(tests, " or ".join(asked)))
     for member, fitting in _FITTING.items():
         if _member(terms, member) is not UNSET and not words & fitting:
             what = " or ".join(sorted(words)) or "null"
             raise place.refused(member, f"is for {' or '.join(sorted(fitting))}, but the field is {what}")
     checks += _range_checks(place, terms, shape)
     checks += _digit_checks(place, terms)
-    checks += _text_checks(place, terms)
+    checks += _text_checks(place, terms, patterns)
     if terms.enum is not UNSET:
         checks.append(_enum_check(place, terms.enum, shape, words))
     return checks
 
 
-def default_of(key: str, terms: Terms, field: ShapeField) -> object:
+def default_of(key: str, terms: Terms, target: Target) -> object:
     """Return the default of a constraint as a plain value of its field. Raises InvalidConstraint."""
-    place = _Place(key, field)
-    if _item_shape(field.shape) is not field.shape:
+    place = _Place(key, target.field, target.numbers)
+    shape = target.field.shape
+    if _item_shape(shape) is not shape:
         raise place.refused("default", "is for fields of one value, not for arrays and maps")
-    return _scalar(place, "default", terms.default, field.shape, _words(field.shape))
+    if target.is_choice:
+        raise place.refused("default", "would take the place of another field of its `oneof`; leave it out")
+    return _scalar(place, "default", terms.default, shape, _WHOLE if place.numbers else _words(shape))
 
 
 class _Place(NamedTuple):
     key: str
     field: ShapeField
+    numbers: Mapping[str, int]
 
     def refused(self, member: str, why: str) -> InvalidConstraint:
         return InvalidConstraint(f"{self.key}: `{member}` of field '{self.field.full_name}' {why}")
@@ -247,11 +254,6 @@ def _check_type(place: _Place, asked: list[str], words: frozenset[str]) -> froze
     return common
 
 
-def _any_of(tests: list[Callable[[object], bool]], expected: str) -> Check:
-    is_met = tests[0] if len(tests) == 1 else lambda value: any(test(value) for test in tests)
-    return Check(is_met, ViolationKind.TYPE_MISMATCH, f"of type {expected}")
-
-
 def _number(place: _Place, member: str, given: object) -> int | Decimal:
     """Return a number, exactly as it was written. Raises InvalidConstraint."""
     try:
@@ -273,18 +275,10 @@ def _limits(place: _Place, shape: Shape) -> tuple[float, float]:
     return _UNLIMITED if is_unlimited else _LIMITS.get((shape.kind, shape.is_unsigned), _UNLIMITED)
 
 
-_COMPARISONS: Final[dict[str, tuple[Callable[[Any, Any], bool], str]]] = {
-    "minimum": (operator.ge, "at least"),
-    "exclusiveMinimum": (operator.gt, "more than"),
-    "maximum": (operator.le, "at most"),
-    "exclusiveMaximum": (operator.lt, "less than"),
-}
-
-
 def _range_checks(place: _Place, terms: Terms, shape: Shape) -> Iterator[Check]:
     bounds = {
         member: _number(place, member, _member(terms, member))
-        for member in _COMPARISONS
+        for member in COMPARISONS
         if _member(terms, member) is not UNSET
     }
     least, most = _limits(place, shape)
@@ -301,24 +295,9 @@ def _range_checks(place: _Place, terms: Terms, shape: Shape) -> Iterator[Check]:
     for member, bound in bounds.items():
         is_lower = member in {"minimum", "exclusiveMinimum"}
         furthest = most if is_lower else least
-        if not _COMPARISONS[member][0](furthest, bound):
+        if not COMPARISONS[member][0](furthest, bound):
             raise place.refused(member, f"{bound} can never be met: the field ends at {furthest}")
-        yield _range_check(member, bound)
-
-
-def _range_check(member: str, bound: int | Decimal) -> Check:
-    holds, words = _COMPARISONS[member]
-    # A double is held against the double that the bound is: 0.1 is not more than 0.1.
-    nearest = float(Decimal(bound))
-
-    def is_met(value: object) -> bool:
-        if type(value) is float:
-            return holds(value, nearest)
-        if isinstance(value, Decimal):
-            return not value.is_nan() and holds(value, bound)
-        return type(value) is not int or holds(value, bound)
-
-    return Check(is_met, ViolationKind.OUT_OF_RANGE, f"{words} {bound}")
+        yield range_check(member, bound)
 
 
 def _digit_checks(place: _Place, terms: Terms) -> Iterator[Check]:
@@ -327,97 +306,52 @@ def _digit_checks(place: _Place, terms: Terms) -> Iterator[Check]:
         return
     if precision is not UNSET and scale is not UNSET and scale > precision:
         raise place.refused("scale", f"{scale} is more than `precision` {precision}")
-    total = precision if precision is not UNSET else None
-    behind = scale if scale is not UNSET else None
-    most = None if total is None else 10**total
-
-    def is_met(value: object) -> bool:
-        if type(value) is int:
-            return most is None or -most < value < most
-        if type(value) is float:
-            value = Decimal(repr(value))
-        if not isinstance(value, Decimal):
-            return True
-        if not value.is_finite():
-            return False
-        whole, fraction = _digits(value)
-        return (total is None or whole + fraction <= total) and (behind is None or fraction <= behind)
-
-    parts = [f"{total} digits"] if total is not None else []
-    parts += [f"{behind} digits behind the point"] if behind is not None else []
-    yield Check(is_met, ViolationKind.NOT_PRECISE, f"a number of at most {', '.join(parts)}")
+    yield digit_check(None if precision is UNSET else precision, None if scale is UNSET else scale)
 
 
-def _digits(number: Decimal) -> tuple[int, int]:
-    """Return how many digits a finite number has before and behind the point, zeros at the ends not counted."""
-    if not number:
-        return 0, 0
-    _, digits, exponent = number.as_tuple()
-    zeros = 0
-    while digits[-1 - zeros] == 0:
-        zeros += 1
-    return max(number.adjusted() + 1, 0), max(-int(exponent) - zeros, 0)
-
-
-def _text_checks(place: _Place, terms: Terms) -> Iterator[Check]:
+def _text_checks(place: _Place, terms: Terms, patterns: dict[str, Test]) -> Iterator[Check]:
     least, most = terms.min_length, terms.max_length
     if least is not UNSET and most is not UNSET and least > most:
         raise place.refused("minLength", f"{least} is more than `maxLength` {most}")
     if least is not UNSET:
-        yield _length_check(lambda length: length >= least, f"of a length of at least {least}")
+        yield length_check(lambda length: length >= least, f"of a length of at least {least}")
     if most is not UNSET:
-        yield _length_check(lambda length: length <= most, f"of a length of at most {most}")
+        yield length_check(lambda length: length <= most, f"of a length of at most {most}")
     if terms.pattern is not UNSET:
-        try:
-            test = searcher(terms.pattern)
-        except ValueError as error:
-            raise place.refused(
-                "pattern", f"cannot be used: {error}; look-around and back-references need to go"
-            ) from None
-        yield Check(_of_text(test), ViolationKind.PATTERN_MISMATCH, f"text that matches {shown(terms.pattern)}")
+        if terms.pattern not in patterns:
+            patterns[terms.pattern] = _compiled(place, terms.pattern, len(patterns))
+        test = patterns[terms.pattern]
+        yield Check(of_text(test), ViolationKind.PATTERN_MISMATCH, f"text that matches {shown(terms.pattern)}")
     if terms.format is not UNSET:
         named = TEXT_FORMATS.get(terms.format)
         if named is None:
             raise place.refused(
                 "format", f"does not know {terms.format!r}; take one of {', '.join(sorted(TEXT_FORMATS))}"
             )
-        yield Check(_of_text(named), ViolationKind.FORMAT_MISMATCH, f"text of the format {terms.format}")
+        yield Check(of_text(named), ViolationKind.FORMAT_MISMATCH, f"text of the format {terms.format}")
 
 
-def _length_check(fits: Callable[[int], bool], expected: str) -> Check:
-    return Check(
-        lambda value: not isinstance(value, str | bytes) or fits(len(value)),
-        ViolationKind.LENGTH_OUT_OF_RANGE,
-        expected,
-    )
-
-
-def _of_text(test: Callable[[str], bool]) -> Callable[[object], bool]:
-    return lambda value: not isinstance(value, str) or test(value)
+def _compiled(place: _Place, pattern: str, others: int) -> Test:
+    if others >= MAX_PATTERNS:
+        raise place.refused("pattern", f"is one too many: a schema's constraints have at most {MAX_PATTERNS} patterns")
+    try:
+        return searcher(pattern)
+    except ValueError as error:
+        raise place.refused("pattern", f"cannot be used: {error}; look-around and back-references need to go") from None
 
 
 def _enum_check(place: _Place, given: list[object], shape: Shape, words: frozenset[str]) -> Check:
     if not 1 <= len(given) <= MAX_ENUM:
         raise place.refused("enum", f"needs between 1 and {MAX_ENUM} values, not {len(given)}")
     values = [_scalar(place, "enum", item, shape, words) for item in given]
-    # True equals 1 in Python; a decimal does not equal the double that is next to it.
-    allowed = {(isinstance(value, bool), value) for value in values}
-    allowed |= {(False, float(value)) for value in values if isinstance(value, Decimal)}
-
-    def is_met(value: object) -> bool:
-        if isinstance(value, Decimal) and value.is_nan():
-            return False
-        if not isinstance(value, str | int | float | Decimal):
-            return False
-        return (isinstance(value, bool), value) in allowed
-
-    expected = ", ".join(shown(value) for value in values[:5]) + (", …" if len(values) > 5 else "")
-    return Check(is_met, ViolationKind.VALUE_NOT_ALLOWED, f"one of {expected}")
+    return enum_check(values, given)
 
 
 def _scalar(place: _Place, member: str, given: object, shape: Shape, words: frozenset[str]) -> object:
     """Return a value of `enum` or `default` as the plain value that the field would have."""
     value = given
+    if isinstance(given, str) and given in place.numbers:
+        return place.numbers[given]
     if isinstance(given, bool):
         is_fitting = "boolean" in words
     elif isinstance(given, str) and "string" in words:
@@ -440,6 +374,8 @@ def _numeric(
     if isinstance(given, str) and "decimal" not in words:
         return None
     number = _number(place, member, given)
+    if place.numbers:
+        return number if number in place.numbers.values() else None
     if "number" not in words:
         return Decimal(number)
     if shape.kind in {ShapeKind.INT, ShapeKind.LONG}:

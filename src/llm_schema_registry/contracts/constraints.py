@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from llm_schema_registry.contracts.constraint_terms import Check, Terms, checks_of, default_of, parse_terms
-from llm_schema_registry.contracts.fields import FieldPaths, Spot, escape, name_matcher, walk_fields
+from llm_schema_registry.contracts.constraint_checks import Check
+from llm_schema_registry.contracts.constraint_terms import Target, Terms, checks_of, default_of, parse_terms
+from llm_schema_registry.contracts.fields import FieldPaths, Spot, escape, name_matcher, walk_shapes
 from llm_schema_registry.contracts.jsonable import key_text, shown
+from llm_schema_registry.contracts.text_formats import Test
 from llm_schema_registry.errors import InvalidConstraint
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import Metadata, Violation, ViolationKind, ViolationSource
@@ -25,6 +27,10 @@ PREFIX = "constraints:"
 MAX_CONSTRAINTS = 1_000
 MAX_WILDCARDS = 100
 """Constraints of one schema, and how many of them may have wildcards: each is held against every field."""
+
+
+MAX_MEANT = 10_000
+"""Fields that the constraints of one schema mean, a field counted for each constraint."""
 
 
 class _Ruled(NamedTuple):
@@ -92,15 +98,24 @@ def compile_constraints(metadata: Metadata | None, shape: Shape) -> Constraints:
     if not given:
         return Constraints(shape, {})
     _check_count(given)
-    by_name: dict[str, list[ShapeField]] = {}
-    for field in walk_fields(shape):
-        by_name.setdefault(field.full_name, []).append(field)
-    asked: dict[int, tuple[ShapeField, list[tuple[str, Terms]]]] = {}
+    targets: dict[int, Target] = {}
+    for current in walk_shapes(shape):
+        message = current.descriptor
+        for field in current.fields.values():
+            targets[id(field)] = Target(field, None if message is None else message.fields_by_name[field.name])
+    by_name: dict[str, list[Target]] = {}
+    for target in targets.values():
+        by_name.setdefault(target.field.full_name, []).append(target)
+    asked: dict[int, list[tuple[str, Terms]]] = {}
     for key, text in given.items():
         terms = parse_terms(key, text)
-        for field in _meant(key, by_name):
-            asked.setdefault(id(field), (field, []))[1].append((key, terms))
-    return Constraints(shape, {which: _compile(field, terms) for which, (field, terms) in asked.items()})
+        for target in _meant(key, by_name):
+            asked.setdefault(id(target.field), []).append((key, terms))
+        meant = sum(map(len, asked.values()))
+        if meant > MAX_MEANT:
+            raise InvalidConstraint(f"{key}: all constraints together mean {meant} fields, at most {MAX_MEANT} may be")
+    patterns: dict[str, Test] = {}
+    return Constraints(shape, {which: _compile(targets[which], terms, patterns) for which, terms in asked.items()})
 
 
 def _check_count(given: Collection[str]) -> None:
@@ -111,11 +126,11 @@ def _check_count(given: Collection[str]) -> None:
         raise InvalidConstraint(f"{wild} constraints have wildcards, at most {MAX_WILDCARDS} may")
 
 
-def _meant(key: str, by_name: dict[str, list[ShapeField]]) -> list[ShapeField]:
+def _meant(key: str, by_name: dict[str, list[Target]]) -> list[Target]:
     path = key.removeprefix(PREFIX)
     if "*" in path or "?" in path:
         is_meant = name_matcher(path)
-        meant = [field for name, fields in by_name.items() if is_meant(name) for field in fields]
+        meant = [target for name, targets in by_name.items() if is_meant(name) for target in targets]
     else:
         meant = by_name.get(path, [])
     if not meant:
@@ -125,11 +140,11 @@ def _meant(key: str, by_name: dict[str, list[ShapeField]]) -> list[ShapeField]:
     return meant
 
 
-def _compile(field: ShapeField, asked: list[tuple[str, Terms]]) -> _Ruled:
-    checks = [check for key, terms in asked for check in checks_of(key, terms, field)]
-    defaults = [(key, default_of(key, terms, field)) for key, terms in asked if terms.default is not UNSET]
+def _compile(target: Target, asked: list[tuple[str, Terms]], patterns: dict[str, Test]) -> _Ruled:
+    checks = [check for key, terms in asked for check in checks_of(key, terms, target, patterns)]
+    defaults = [(key, default_of(key, terms, target)) for key, terms in asked if terms.default is not UNSET]
     for key, value in defaults:
-        what = f"{key}: `default` {shown(value)} of field '{field.full_name}'"
+        what = f"{key}: `default` {shown(value)} of field '{target.field.full_name}'"
         if (type(value), value) != (type(defaults[0][1]), defaults[0][1]):
             raise InvalidConstraint(f"{what} is not that of {defaults[0][0]}; keep one")
         for check in checks:

@@ -22,10 +22,12 @@ MAX_TEXT = 10_000
 
 MAX_ALL_TEXT = 200_000
 MAX_TEXTS = 1_000
-"""Characters and texts of one value that are searched."""
+MAX_PARTS = 20_000
+"""Characters and texts of one value that are searched, and parts that are looked into for them."""
 
 _SHORTEST = 7
 _MAX_MASKED = 40
+_Place = tuple[str, Part, object]
 _WORD_CHAR = re.compile(r"\w")
 
 
@@ -59,29 +61,36 @@ class Detectors:
 
     def _texts(self, plain: object) -> Iterator[tuple[str, str, str]]:
         """Yield path, schema path and text of every text that may hold something, in the order of the value."""
-        fields = self._fields
-        waiting: list[tuple[str, Part, object]] = [("", fields.top, plain)]
-        while waiting:
-            path, part, value = waiting.pop()
+        waiting: list[Iterator[_Place]] = [iter([("", self._fields.top, plain)])]
+        left = MAX_PARTS
+        while waiting and left:
+            place = next(waiting[-1], None)
+            if place is None:
+                waiting.pop()
+                continue
+            left -= 1
+            path, part, value = place
             if part.is_sensitive:
                 continue
             if isinstance(value, str):
                 if len(value) >= _SHORTEST and not _is_symbol(part):
                     yield path, part.schema_path, value
             elif isinstance(value, dict):
-                inside: list[tuple[str, Part, object]] = []
-                for name, item in value.items():
-                    if isinstance(item, str | dict | list):
-                        key = key_text(name)
-                        inside.append((f"{path}/{escape(key)}", fields.member(part, key), item))
-                waiting.extend(reversed(inside))
+                waiting.append(self._members(path, part, value))
             elif isinstance(value, list):
-                item_part = fields.item(part)
-                waiting.extend(
-                    (f"{path}/{index}", item_part, value[index])
-                    for index in range(len(value) - 1, -1, -1)
-                    if isinstance(value[index], str | dict | list)
-                )
+                waiting.append(self._items(path, part, value))
+
+    def _members(self, path: str, part: Part, value: dict[object, object]) -> Iterator[_Place]:
+        for name, item in value.items():
+            if isinstance(item, str | dict | list):
+                key = key_text(name)
+                yield f"{path}/{escape(key)}", self._fields.member(part, key), item
+
+    def _items(self, path: str, part: Part, value: list[object]) -> Iterator[_Place]:
+        inside = self._fields.item(part)
+        for index, item in enumerate(value):
+            if isinstance(item, str | dict | list):
+                yield f"{path}/{index}", inside, item
 
 
 def _is_symbol(part: Part) -> bool:

@@ -21,6 +21,9 @@ _WILDCARD = re.compile(r"(\*+|\?)")
 _MEANING = {"*": "[^.]*", "**": r"[\s\S]*", "?": "[^.]"}
 
 
+_Place = tuple[str, Shape, object]
+
+
 class Spot(NamedTuple):
     """A field of one record in a value. `value` is UNSET when the record lacks the field; `path` is a JSON Pointer."""
 
@@ -30,22 +33,27 @@ class Spot(NamedTuple):
     record: Record
 
 
-def walk_fields(shape: Shape) -> Iterator[ShapeField]:
-    """Yield every field that a shape can have, each once, outer ones first."""
+def walk_shapes(shape: Shape) -> Iterator[Shape]:
+    """Yield every shape inside a shape, itself first, each once."""
     seen: set[int] = set()
     waiting = [shape]
     while waiting:
         current = waiting.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
+        if id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            waiting.extend(_parts(current))
+
+
+def walk_fields(shape: Shape) -> Iterator[ShapeField]:
+    """Yield every field that a shape can have, each once, outer ones first."""
+    seen: set[int] = set()
+    for current in walk_shapes(shape):
         # A record and the same record or null are two shapes of the same fields.
         for field in current.fields.values():
             if id(field) not in seen:
                 seen.add(id(field))
                 yield field
-                waiting.append(field.shape)
-        waiting.extend(_parts(current))
 
 
 class FieldTags:
@@ -110,25 +118,32 @@ class FieldPaths:
         return not self._wanted
 
     def visit(self, value: object) -> Iterator[Spot]:
-        """Yield every wanted field of every record in a value, outer ones first; absent ones too, where optional."""
-        waiting: list[tuple[str, Shape, object]] = [("", self._shape, value)]
+        """Yield every wanted field of every record in a value, in its order, a record's own first; absent ones too."""
+        # Parts are made when they are looked at: a payload of a megabyte can hold an array of a million.
+        waiting: list[Iterator[_Place]] = [iter([("", self._shape, value)])]
         while waiting:
-            path, shape, current = waiting.pop()
+            entry = next(waiting[-1], None)
+            if entry is None:
+                waiting.pop()
+                continue
+            path, shape, current = entry
             if id(shape) not in self._leading:
                 continue
             if isinstance(current, dict) and shape.kind is ShapeKind.RECORD:
+                inside: list[_Place] = []
                 for name, token, field, is_wanted, is_leading in self._steps.get(id(shape)) or self._plan(shape):
                     found = current.get(name, UNSET)
                     if is_wanted:
                         yield Spot(f"{path}{token}", field, found, current)
                     if is_leading and found is not UNSET and found is not None:
-                        waiting.append((f"{path}{token}", field.shape, found))
+                        inside.append((f"{path}{token}", field.shape, found))
+                waiting.append(iter(inside))
             elif isinstance(current, dict) and shape.items is not None:
-                waiting.extend((f"{path}/{escape(str(key))}", shape.items, item) for key, item in current.items())
+                waiting.append(_values(path, shape.items, current))
             elif isinstance(current, list) and shape.items is not None:
-                waiting.extend((f"{path}/{index}", shape.items, item) for index, item in enumerate(current))
+                waiting.append(_items(path, shape.items, current))
             elif shape.kind is ShapeKind.COMBINED:
-                waiting.extend((path, branch, current) for branch in branches_of(shape, current))
+                waiting.append(iter([(path, branch, current) for branch in branches_of(shape, current)]))
 
     def _plan(self, shape: Shape) -> list[_Step]:
         """Return the fields of a record that are wanted or lead to such, and remember them."""
@@ -178,23 +193,56 @@ class FieldPaths:
         return value
 
 
+def _values(path: str, shape: Shape, value: Record) -> Iterator[_Place]:
+    for key, item in value.items():
+        yield f"{path}/{escape(str(key))}", shape, item
+
+
+def _items(path: str, shape: Shape, value: list[object]) -> Iterator[_Place]:
+    for index, item in enumerate(value):
+        yield f"{path}/{index}", shape, item
+
+
 def branches_of(shape: Shape, value: object) -> Iterator[Shape]:
-    """Yield the branch of a COMBINED that a value fits by its outline, the first one, or nothing."""
-    waiting = list(reversed(shape.branches))
+    """Yield the branch of a COMBINED that a value fits by its outline, or nothing.
+
+    Of several records the one that knows most of the value's fields is taken, of equal branches the first.
+    """
+    best: tuple[int, Shape] | None = None
+    for branch in choices_of(shape):
+        known = _known(branch, value)
+        if known is not None and (best is None or known > best[0]):
+            best = known, branch
+    if best is not None:
+        yield best[1]
+
+
+def choices_of(shape: Shape) -> Iterator[Shape]:
+    """Yield the shape itself, or of a COMBINED what its branches come to, in their order, each once."""
     seen: set[int] = set()
+    waiting = [shape]
     while waiting:
-        branch = waiting.pop()
-        if branch.kind is ShapeKind.COMBINED:
-            if id(branch) not in seen:
-                seen.add(id(branch))
-                waiting.extend(reversed(branch.branches))
-        elif isinstance(value, dict):
-            if branch.kind is ShapeKind.MAP or (branch.kind is ShapeKind.RECORD and _fits(branch, value)):
-                yield branch
-                return
-        elif isinstance(value, list) and branch.kind is ShapeKind.ARRAY:
-            yield branch
-            return
+        choice = waiting.pop()
+        if id(choice) in seen:
+            continue
+        seen.add(id(choice))
+        if choice.kind is ShapeKind.COMBINED:
+            waiting.extend(reversed(choice.branches))
+        else:
+            yield choice
+
+
+def _known(branch: Shape, value: object) -> int | None:
+    """Return how many fields of a value a branch knows, None when the value does not fit."""
+    if isinstance(value, list):
+        return 0 if branch.kind is ShapeKind.ARRAY else None
+    if not isinstance(value, dict):
+        return None
+    if branch.kind is ShapeKind.MAP:
+        return 0
+    if branch.kind is not ShapeKind.RECORD or not _fits(branch, value):
+        return None
+    return sum(name in branch.fields for name in value)
 
 
 def escape(token: str) -> str:
@@ -208,26 +256,22 @@ def _fits(record: Shape, value: Mapping[str, object]) -> bool:
     )
 
 
-def _parts(shape: Shape) -> tuple[Shape, ...]:
-    return shape.branches if shape.items is None else (shape.items, *shape.branches)
+def _parts(shape: Shape) -> Iterator[Shape]:
+    yield from (field.shape for field in shape.fields.values())
+    if shape.items is not None:
+        yield shape.items
+    yield from shape.branches
 
 
 def _leading(shape: Shape, wanted: set[int]) -> set[int]:
     """Return the shapes from which a wanted field can be reached; circles are followed once."""
     holders: dict[int, list[int]] = {}
     leading: set[int] = set()
-    seen: set[int] = set()
-    waiting = [shape]
-    while waiting:
-        current = waiting.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
+    for current in walk_shapes(shape):
         if any(id(field) in wanted for field in current.fields.values()):
             leading.add(id(current))
-        for part in (*(field.shape for field in current.fields.values()), *_parts(current)):
+        for part in _parts(current):
             holders.setdefault(id(part), []).append(id(current))
-            waiting.append(part)
     reached = list(leading)
     while reached:
         for holder in holders.get(reached.pop(), ()):

@@ -74,7 +74,8 @@ def shown(value: object) -> str:
     if isinstance(value, str | bytes):
         value = value[: MAX_SHOWN + 1]
     written = scalar_to_jsonable(value)
-    text = str(written) if isinstance(value, Decimal) else json.dumps(written, ensure_ascii=False)
+    is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+    text = str(written) if is_number else json.dumps(written, ensure_ascii=False)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from llm_schema_registry.contracts.fields import FieldTags, walk_fields
+from llm_schema_registry.contracts.fields import FieldTags, choices_of, walk_fields
 from llm_schema_registry.formats.shape import Shape, ShapeKind
 
 SENSITIVE_TAGS = frozenset({"PII", "SECRET", "SENSITIVE", "PHI", "PCI", "CREDENTIAL"})
@@ -34,7 +34,7 @@ class TaggedFields:
         """Find the fields with one of the tags that count as sensitive."""
         self._sensitive = {id(field) for field in walk_fields(shape) if not tags.of(field).isdisjoint(sensitive)}
         self._reaching: dict[int, bool] = {}
-        self.top = Part(_choices(shape), "")
+        self.top = Part(tuple(choices_of(shape)), "")
 
     @property
     def is_empty(self) -> bool:
@@ -51,9 +51,9 @@ class TaggedFields:
                 if id(field) in self._sensitive:
                     return Part((), field.schema_path, is_sensitive=True)
                 schema_path = field.schema_path
-                shapes.update((id(choice), choice) for choice in _choices(field.shape))
+                shapes.update((id(choice), choice) for choice in choices_of(field.shape))
             elif shape.kind is ShapeKind.MAP and shape.items is not None:
-                shapes.update((id(choice), choice) for choice in _choices(shape.items))
+                shapes.update((id(choice), choice) for choice in choices_of(shape.items))
             elif shape.kind is ShapeKind.ANY:
                 shapes[id(shape)] = shape
         return Part(tuple(shapes.values()), schema_path)
@@ -63,7 +63,7 @@ class TaggedFields:
         shapes: dict[int, Shape] = {}
         for shape in part.shapes:
             if shape.kind is ShapeKind.ARRAY and shape.items is not None:
-                shapes.update((id(choice), choice) for choice in _choices(shape.items))
+                shapes.update((id(choice), choice) for choice in choices_of(shape.items))
             elif shape.kind is ShapeKind.ANY:
                 shapes[id(shape)] = shape
         return Part(tuple(shapes.values()), part.schema_path)
@@ -88,19 +88,3 @@ class TaggedFields:
             if id(shape) not in self._reaching:
                 self._reaching[id(shape)] = any(id(field) in self._sensitive for field in walk_fields(shape))
         return any(self._reaching[id(shape)] for shape in part.shapes)
-
-
-def _choices(shape: Shape) -> tuple[Shape, ...]:
-    """Return the shapes that a union stands for, or the shape itself."""
-    if shape.kind is not ShapeKind.COMBINED:
-        return (shape,)
-    found: dict[int, Shape] = {}
-    waiting, seen = [shape], set[int]()
-    while waiting:
-        current = waiting.pop()
-        if current.kind is not ShapeKind.COMBINED:
-            found[id(current)] = current
-        elif id(current) not in seen:
-            seen.add(id(current))
-            waiting.extend(reversed(current.branches))
-    return tuple(found.values())

@@ -14,7 +14,7 @@ MAX_PATTERN = 1_000
 
 Test = Callable[[str], bool]
 
-_LINEAR = jsonschema_rs.RegexOptions(size_limit=1 << 20)
+_LINEAR = jsonschema_rs.RegexOptions(size_limit=256 * 1024)
 
 _STANDARD = (
     "date",

@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 
 from contract_values import plain, record, shape_of
+from llm_schema_registry.contracts.constraint_terms import MAX_PATTERNS
 from llm_schema_registry.contracts.constraints import (
     MAX_CONSTRAINTS,
+    MAX_MEANT,
     MAX_WILDCARDS,
     PREFIX,
     Constraints,
     compile_constraints,
 )
 from llm_schema_registry.errors import InvalidConstraint
+from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import Metadata, Violation, ViolationKind, ViolationSource
 
@@ -195,6 +198,22 @@ def test_the_number_of_constraints_is_bounded() -> None:
             compile_constraints(properties(given), shape)
 
 
+def test_the_fields_that_constraints_mean_are_bounded() -> None:
+    shape = record(**{f"x{number}": "INT" for number in range(MAX_MEANT // 10)})
+    given = {"top.x" + "*" * (number + 1): {"minimum": 1} for number in range(11)}
+    with pytest.raises(InvalidConstraint, match=f"mean {MAX_MEANT + MAX_MEANT // 10} fields, at most {MAX_MEANT} may"):
+        compile_constraints(properties(given), shape)
+
+
+def test_patterns_are_compiled_once_and_bounded() -> None:
+    shape = record(**{f"x{number}": "STRING" for number in range(MAX_PATTERNS + 1)})
+    given = {f"top.x{number}": {"pattern": f"^{number % MAX_PATTERNS}$"} for number in range(MAX_PATTERNS + 1)}
+    assert compile_constraints(properties(given), shape).check({"x0": "0", f"x{MAX_PATTERNS}": "0"}) == []
+    given["top.x0"] = {"pattern": "other"}
+    with pytest.raises(InvalidConstraint, match=f"is one too many: .* at most {MAX_PATTERNS} patterns"):
+        compile_constraints(properties(given), shape)
+
+
 def test_a_schema_without_fields_takes_no_constraint() -> None:
     with pytest.raises(InvalidConstraint, match=r"take one of its own$"):
         compile_constraints(properties({"x": {"minimum": 1}}), shape_of("STRING"))
@@ -213,3 +232,59 @@ def test_the_integers_of_json_do_not_end() -> None:
     assert constraints.fill({}) == {"x": 2**64}
     assert constraints.check({"x": 2**63}) == []
     assert len(constraints.check({"x": 2**63 - 1})) == 1
+
+
+PROTO = """
+syntax = "proto3";
+enum Kind { NONE = 0; CHAT = 3; }
+message Event {
+  Kind kind = 1;
+  repeated Kind kinds = 2;
+  map<string, Kind> by_name = 3;
+  oneof which { int32 first = 4; string second = 5; }
+  oneof alone { int32 only = 6; }
+  optional int32 present = 7;
+  Event inner = 8;
+}
+"""
+
+
+def test_enums_of_protobuf_are_named_or_numbered() -> None:
+    shape = protobuf_shape()
+    names = {"enum": ["CHAT"]}
+    constraints = compile_constraints(
+        properties({"Event.kind": {**names, "default": "CHAT"}, "Event.kinds": names, "Event.by_name": {"enum": [3]}}),
+        shape,
+    )
+    assert constraints.check({"kind": 3, "kinds": [3], "by_name": {"a": 3}}) == []
+    found = constraints.check({"kind": 0, "kinds": [3, 0], "by_name": {"a": 0}, "inner": {"kind": 0}})
+    assert [(violation.path, violation.kind) for violation in found] == [
+        (path, ViolationKind.VALUE_NOT_ALLOWED) for path in ("/kind", "/kinds/1", "/by_name/a", "/inner/kind")
+    ]
+    assert found[0].message == "Field 'Event.kind' must be one of \"CHAT\", but is 0"
+    assert constraints.fill({"inner": {}}) == {"kind": 3, "inner": {"kind": 3}}
+
+
+@pytest.mark.parametrize(
+    ("field", "terms", "message"),
+    [
+        ("kind", {"enum": ["OTHER"]}, 'has "OTHER", but the field is one of NONE, CHAT'),
+        ("kinds", {"enum": [1]}, "has 1, but the field is one of NONE, CHAT"),
+        ("kind", {"pattern": "C"}, "`pattern` of field 'Event.kind' is for string, but the field is integer or number"),
+        ("first", {"default": 1}, "would take the place of another field of its `oneof`"),
+    ],
+)
+def test_what_protobuf_cannot_hold_is_refused(field: str, terms: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidConstraint) as refused:
+        compile_constraints(properties({f"Event.{field}": terms}), protobuf_shape())
+    assert message in str(refused.value)
+
+
+def test_what_excludes_no_other_field_may_have_a_default() -> None:
+    given = {"Event.only": {"default": 1}, "Event.present": {"default": 2}}
+    assert compile_constraints(properties(given), protobuf_shape()).fill({}) == {"only": 1, "present": 2}
+
+
+def protobuf_shape() -> Shape:
+    fmt = FORMATS["PROTOBUF"]
+    return fmt.payloads(fmt.parse(PROTO)).shape

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contract_values import plain, record, shape_of
-from llm_schema_registry.contracts.detectors import MAX_ALL_TEXT, MAX_TEXT, MAX_TEXTS, Detectors
+from llm_schema_registry.contracts.detectors import MAX_ALL_TEXT, MAX_PARTS, MAX_TEXT, MAX_TEXTS, Detectors
 from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.contracts.pii_shapes import MAX_CANDIDATES, PII_SHAPES
 from llm_schema_registry.formats.shape import Shape
@@ -125,6 +125,8 @@ def test_the_search_is_bounded() -> None:
     assert found(shape, {"x": ["." * MAX_TEXT] * many + [EMAIL]}) == []
     assert found(shape, {"x": ["." * MAX_TEXT] * (many - 1) + [EMAIL]}) == [f"/x/{many - 1}"]
     assert found(shape, {"x": ["nothing"] * MAX_TEXTS + [EMAIL]}) == []
+    assert found(shape, {"x": [[]] * MAX_PARTS + [EMAIL]}) == []
+    assert found(shape, {"x": [[]] * (MAX_PARTS - 3) + [EMAIL]}) == [f"/x/{MAX_PARTS - 3}"]
     assert len(found(shape, {"x": [EMAIL] * MAX_TEXTS})) == 100
     assert len(Detectors(shape, FieldTags(None)).check({"x": [EMAIL] * 9}, limit=7)) == 7
     assert messages("a@b.png " * MAX_CANDIDATES + EMAIL) == []

@@ -89,10 +89,10 @@ def test_wanted_fields_are_visited_wherever_they_are() -> None:
     }
     assert found(shape, value) == [
         ("/x", "0"),
-        ("/named/a~1b~0/x", "3"),
-        ("/many/1/x", UNSET),
-        ("/many/0/x", "2"),
         ("/one/x", "1"),
+        ("/many/0/x", "2"),
+        ("/many/1/x", UNSET),
+        ("/named/a~1b~0/x", "3"),
     ]
     assert found(shape, {"one": None, "many": "not a list", "named": 3}) == [("/x", UNSET)]
     assert found(shape, "not a record") == []
@@ -106,7 +106,17 @@ def test_a_circle_is_followed_as_deep_as_the_value() -> None:
     assert found(node, {"x": "1", "next": {"x": "2", "next": None}}) == [("/x", "1"), ("/next/x", "2")]
 
 
-def test_a_value_takes_the_first_branch_that_it_fits() -> None:
+def test_a_value_takes_the_branch_that_knows_most_of_it() -> None:
+    one, other = record("One", is_open=True, x=TEXT), record("Other", is_open=True, y=TEXT, z=TEXT)
+    both = either(mapping(TEXT), TEXT, one, other)
+    assert list(branches_of(both, {"x": 1})) == [one]
+    assert list(branches_of(both, {"y": 1, "q": 1})) == [other]
+    assert list(branches_of(both, {"x": 1, "y": 1})) == [one]
+    assert list(branches_of(both, {"x": 1, "y": 1, "z": 1})) == [other]
+    assert [branch.kind for branch in branches_of(both, {"q": 1})] == [ShapeKind.MAP]
+
+
+def test_a_value_takes_the_first_of_equal_branches() -> None:
     strict, loose = record("Strict", x=TEXT), record("Loose", is_open=True, x=TEXT)
     strict.fields["x"].is_required = True
     circle = either()
