@@ -52,13 +52,14 @@ class Terms(msgspec.Struct, frozen=True):
 class Validation(msgspec.Struct, frozen=True):
     """What became of one payload.
 
-    `value` is the plain value after defaults and transforms, None when the payload could not be read or breaks its
-    structure; `is_changed` says that it is not what the payload held. `outcomes` are the rules that ran, by name, each
-    with `passed`, `failed`, `error` or `skipped`.
+    `native` is the value after defaults and transforms as the format's decoder gives it (a message of Protobuf), None
+    when the payload could not be read or breaks its structure; `is_changed` says that it is not what the payload held.
+    `outcomes` are the rules that ran, by name, each with what it came to.
     """
 
     violations: tuple[Violation, ...] = ()
-    value: object = None
+    native: object = None
+    payloads: Payloads | None = None
     is_changed: bool = False
     outcomes: tuple[tuple[str, str], ...] = ()
 
@@ -66,6 +67,11 @@ class Validation(msgspec.Struct, frozen=True):
     def is_valid(self) -> bool:
         """Whether nothing blocks the payload."""
         return all(violation.level is not ValidationLevel.STRICT for violation in self.violations)
+
+    @property
+    def value(self) -> object:
+        """The value in plain Python, made anew at each look; None when the payload could not be read."""
+        return None if self.payloads is None else self.payloads.plain(self.native)
 
 
 class Contract:
@@ -84,6 +90,7 @@ class Contract:
         pii = pii_level(terms.metadata)
         self._detectors = None if pii is None else Detectors(payloads.shape, tags)
         self._pii_level = pii or ValidationLevel.WARN
+        self._looks_inside = not self._constraints.is_empty or bool(terms.policies) or self._detectors is not None
         self._masker = Masker(payloads.shape, tags)
 
     def check(
@@ -100,22 +107,27 @@ class Contract:
         A payload that breaks its structure is asked nothing more. `mode` WRITE or READ says which rules run; `now` is
         aware. There are at most `limit` violations. Never raises.
         """
-        reading = self._payloads.read(encoding, data, limit)
-        if reading.violations:
-            return Validation(tuple(self._leveled(reading.violations)))
-        plain = self._payloads.plain(reading.value)
-        filled = self._constraints.fill(plain)
-        value = reading.value if filled is plain else self._payloads.restore(filled)
-        found = [*self._constraints.check(filled, limit), *self._protections.check(filled)]
-        if self._detectors is not None:
-            found.extend(self._detectors.check(filled))
+        payloads = self._payloads
+        value, broken = payloads.read(encoding, data, limit)
+        if broken:
+            return Validation(tuple(self._leveled(broken)))
+        found: list[Violation] = []
+        is_filled = False
+        if self._looks_inside:
+            plain = payloads.plain(value)
+            filled = self._constraints.fill(plain)
+            is_filled = filled != plain
+            if is_filled:
+                value = payloads.restore(filled)
+            found.extend(self._constraints.check(filled, limit))
+            found.extend(self._protections.check(filled, limit))
+            if self._detectors is not None:
+                found.extend(self._detectors.check(filled, limit))
         run = self._rules.run(value, mode, now, self._level)
-        return Validation(
-            (*self._leveled(found), *run.violations)[:limit],
-            self._payloads.plain(run.value),
-            is_changed=run.value is not reading.value,
-            outcomes=run.outcomes,
-        )
+        violations = run.violations
+        if found:
+            violations = (*self._leveled(found), *violations)[:limit]
+        return Validation(violations, run.value, payloads, is_filled or run.value is not value, run.outcomes)
 
     def mask(self, value: object) -> object:
         """Return a plain value as JSON may show it: sensitive fields masked, of bounded size."""

@@ -12,7 +12,7 @@ from itertools import islice
 
 from llm_schema_registry.contracts.fields import FieldTags, escape
 from llm_schema_registry.contracts.jsonable import key_text
-from llm_schema_registry.contracts.pii_shapes import find_pii
+from llm_schema_registry.contracts.pii_shapes import find_pii, may_hold_pii
 from llm_schema_registry.contracts.tagged import SENSITIVE_TAGS, Part, TaggedFields
 from llm_schema_registry.formats.shape import Shape, ShapeKind
 from llm_schema_registry.model import ValidationLevel, Violation, ViolationKind, ViolationSource
@@ -26,6 +26,7 @@ MAX_PARTS = 20_000
 """Characters and texts of one value that are searched, and parts that are looked into for them."""
 
 _SHORTEST = 7
+_CONTAINERS = frozenset({dict, list})
 _MAX_MASKED = 40
 _Place = tuple[str, Part, object]
 _WORD_CHAR = re.compile(r"\w")
@@ -43,10 +44,15 @@ class Detectors:
         return list(islice(self._violations(plain), limit))
 
     def _violations(self, plain: object) -> Iterator[Violation]:
+        # Most events hold nothing, and that is seen at once, without knowing what field a text is in.
+        if not may_hold_pii("\n".join(_all_texts(plain, []))):
+            return
         left = MAX_ALL_TEXT
         for path, schema_path, text in islice(self._texts(plain), MAX_TEXTS):
             searched = text[: min(MAX_TEXT, left)]
             left -= len(searched)
+            if not may_hold_pii(searched):
+                continue
             for what, value in find_pii(searched).items():
                 yield Violation(
                     kind=ViolationKind.PII_FOUND,
@@ -91,6 +97,19 @@ class Detectors:
         for index, item in enumerate(value):
             if isinstance(item, str | dict | list):
                 yield f"{path}/{index}", inside, item
+
+
+def _all_texts(value: object, texts: list[str]) -> list[str]:
+    """Collect every text of a value. Payloads are nested within bounds."""
+    if isinstance(value, str):
+        texts.append(value)
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            if type(part) is str:
+                texts.append(part)
+            elif part.__class__ in _CONTAINERS:
+                _all_texts(part, texts)
+    return texts
 
 
 def _is_symbol(part: Part) -> bool:

@@ -37,6 +37,19 @@ class PiiShape(NamedTuple):
         return None
 
 
+def may_hold_pii(text: str) -> bool:
+    """Whether a closer look is worth its time: false for most texts, never for one that holds a shape.
+
+    Every shape has an `@`, a `://` or the beginning of a key, or else seven digits close together, written with what
+    may stand between them; an address of IPv6 has colons.
+    """
+    return (
+        _SEVEN_DIGITS in text.encode(errors="replace").translate(_DIGITS_TO_ZERO)
+        or _MARKS.search(text) is not None
+        or (text.count(":") >= 2 and _GROUP_OF_IPV6.search(text) is not None)
+    )
+
+
 def find_pii(text: str) -> dict[str, str]:
     """Return the first of each shape that a text holds, by the shape's name."""
     has_digits = _DIGITS.search(text) is not None
@@ -54,6 +67,12 @@ def _has(*parts: str, least: int = 0) -> Callable[[str], bool]:
     return lambda text: len(text) >= least and any(part in text for part in parts)
 
 
+_SEVEN_DIGITS = b"0000000"
+_DIGITS_TO_ZERO = bytes.maketrans(b"123456789 ().-", b"0" * 14)
+_MARKS = re.compile(
+    "@|://|-----BEGIN |eyJ|sk-|AIza|A[KS]IA|gh[opsru]_|github_pat_|g(?:lpat-|sk_)|hf_|k_(?:live|test)_|npm_|pypi-|xox"
+)
+_GROUP_OF_IPV6 = re.compile("[23][0-9A-Fa-f]{3}:")
 _DIGITS = re.compile(r"[0-9](?:[ ().-]{0,2}+[0-9]){6}")
 
 
