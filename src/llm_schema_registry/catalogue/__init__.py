@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
-from graphlib import CycleError, TopologicalSorter
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import TypeVar
@@ -65,9 +64,9 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     release: str
     owner_team: str
     description: str
-    documentation_url: str
     compatibility_level: CompatibilityLevel
     compatibility_policy: CompatibilityPolicy
+    documentation_url: str | None = None
     tags: tuple[str, ...] = ()
     references: tuple[Use, ...] = ()
     metadata: Metadata = Metadata()
@@ -105,16 +104,21 @@ def load(folder: Traversable = SHIPPED) -> tuple[Entry, ...]:
 
     Raises ValueError, which names the file, for what is not well formed, and OSError for what cannot be read.
     """
-    entries = {entry.subject: entry for entry in _read_modules(folder)}
-    uses = {entry.subject: [use.subject for use in entry.contract.references] for entry in entries.values()}
-    for subject, used in uses.items():
-        if missing := set(used) - entries.keys():
-            raise ValueError(f"{subject} refers to {', '.join(sorted(missing))}, which the catalogue does not have")
-    try:
-        order = list(TopologicalSorter(uses).static_order())
-    except CycleError as error:
-        raise ValueError(f"references go in a circle: {', '.join(error.args[1])}") from None
-    return tuple(entries[subject] for subject in order)
+    waiting = list(_read_modules(folder))
+    known = {entry.subject for entry in waiting}
+    placed: dict[str, Entry] = {}
+    while waiting:
+        ready = next((entry for entry in waiting if _used(entry) <= placed.keys()), None)
+        if ready is None:
+            missing = set().union(*map(_used, waiting)) - known
+            raise ValueError(
+                f"references to what the catalogue does not have: {', '.join(sorted(missing))}"
+                if missing
+                else f"references in a circle among {', '.join(entry.subject for entry in waiting)}"
+            )
+        waiting.remove(ready)
+        placed[ready.subject] = ready
+    return tuple(placed.values())
 
 
 def choose(entries: Sequence[Entry], modules: Collection[str]) -> tuple[Entry, ...]:
@@ -123,7 +127,7 @@ def choose(entries: Sequence[Entry], modules: Collection[str]) -> tuple[Entry, .
     for entry in reversed(entries):
         if entry.module in modules or entry.subject in wanted:
             wanted.add(entry.subject)
-            wanted.update(use.subject for use in entry.contract.references)
+            wanted |= _used(entry)
     return tuple(entry for entry in entries if entry.subject in wanted)
 
 
@@ -135,8 +139,12 @@ def release_of(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
+def _used(entry: Entry) -> set[str]:
+    return {use.subject for use in entry.contract.references}
+
+
 def _read_modules(folder: Traversable) -> Iterator[Entry]:
-    for module in (*Module, SHARED):
+    for module in (SHARED, *Module):
         place = folder.joinpath(module)
         if place.is_dir():
             for subject in sorted(place.iterdir(), key=lambda found: found.name):
