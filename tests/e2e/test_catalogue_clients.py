@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import fastavro
@@ -125,7 +124,8 @@ def serde_of(
     if entry.contract.schema_type == "AVRO":
         write = AvroSerializer(client, None, conf=conf, rule_registry=rules)
         read = AvroDeserializer(client, conf=read_conf, rule_registry=rules)
-        value = next(iter(fastavro.json_reader(io.StringIO(bytes(example.payload).decode()), whole_avro(entry))))
+        line = json.dumps(json.loads(bytes(example.payload)))
+        value = next(iter(fastavro.json_reader(io.StringIO(line), whole_avro(entry))))
     elif entry.contract.schema_type == "JSON":
         value = json.loads(bytes(example.payload))
         write = JSONSerializer(None, client, conf=conf, rule_registry=rules)
@@ -183,7 +183,8 @@ def test_an_example_that_breaks_a_rule_is_not_produced(
         write(value)
     broken = refused.value.__cause__
     assert isinstance(broken, RuleConditionError)
-    assert broken.rule.name in {violation.rule for violation in example.violations}
+    names = {violation.rule for violation in example.violations}
+    assert str(broken) in {rule.doc for rule in entry.contract.rule_set.domain_rules or () if rule.name in names}
 
 
 def test_references_are_those_of_the_catalogue(client: SchemaRegistryClient) -> None:

@@ -170,16 +170,18 @@ class _Installation:
         if not present:
             return outcome
         latest = present[-1]
+        release = _release(latest)
+        first = next(row for row in versions if _release(row) == release)
         same = next((row for row in present if _release(row) == contract.release), None)
-        first = next(row for row in versions if _release(row) == _release(latest))
-        outcome.version = same["version"] if same else latest["version"]
+        outcome.version = (same or latest)["version"]
         if latest is same:
             outcome.action = Action.UNCHANGED
-        elif first is not latest or not _is_earlier(_release(latest), contract.release):
-            outcome.action = Action.LEFT_ALONE
-            outcome.note = f"version {latest['version']} is not of this catalogue or newer"
-        else:
+        elif latest is first and _is_earlier(release, contract.release):
             outcome.action = Action.UPGRADED
+        else:
+            outcome.action = Action.LEFT_ALONE
+            source = f"came with release {release}" if latest is first and release else "is its owner's"
+            outcome.note = f"version {latest['version']} {source}"
         return outcome
 
     def _versions(self, subject: str) -> list[Json]:
