@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,8 @@ from llm_schema_registry.catalogue import SHARED, SHIPPED, Entry, Module, choose
 from llm_schema_registry.cli.remote import Remote, path
 from server_process import ServerProcess
 
-EARLIER = Path(__file__).resolve().parents[1] / "data" / "catalogue" / "1.0.0"
+ROOT = Path(__file__).resolve().parents[2]
+EARLIER = ROOT / "tests" / "data" / "catalogue" / "1.0.0"
 ENTRIES = {entry.subject: entry for entry in load()}
 CHANGED = {subject for subject, entry in ENTRIES.items() if entry.contract.release == "1.1.0"}
 Rows = dict[str, dict[str, Any]]
@@ -215,3 +219,12 @@ def test_an_incompatible_upgrade_is_refused_with_the_report(registry: Registry, 
     assert "error  READER_FIELD_MISSING_DEFAULT_VALUE" in done.stderr
     assert "not all of the catalogue is installed: security.object.ai_model, security.threat" in done.stderr
     assert registry.versions()["security.threat"] == [1]
+
+
+def test_the_wheel_brings_every_file_of_it(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = {name.removeprefix("llm_schema_registry/catalogue/schemas/") for name in zipfile.ZipFile(wheel).namelist()}
+    folder = Path(str(SHIPPED))
+    assert {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()} <= packed

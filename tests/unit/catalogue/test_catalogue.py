@@ -1,4 +1,4 @@
-"""Catalogues read from folders: their order, their parts, what is not well formed; and what the shipped one promises."""
+"""Catalogues read from folders: order, parts, what is not well formed; and what the shipped one promises."""
 
 from __future__ import annotations
 
