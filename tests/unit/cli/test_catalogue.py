@@ -21,7 +21,7 @@ def test_the_list_of_a_module_has_the_parts_that_it_shares(cli: Cli) -> None:
 
 
 def test_a_module_that_there_is_not_is_named(cli: Cli) -> None:
-    assert "'billing' is not one of 'observatory'" in cli.refusal("catalogue", "list", "--module", "billing")
+    assert "'billing'" in cli.refusal("catalogue", "list", "--module", "billing")
 
 
 def test_a_folder_that_holds_no_catalogue_is_refused(cli: Cli) -> None:
