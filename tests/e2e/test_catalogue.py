@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,13 @@ def test_all_of_it_is_installed_once(registry: Registry) -> None:
     assert registry.events() == log
     shown = registry.cli.run("catalogue", "install")
     assert (shown.returncode, shown.stdout.splitlines()[-1]) == (0, "Nothing changed.")
+
+
+def test_two_at_the_same_time_install_it_once(registry: Registry) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: registry.cli.start("catalogue", "install"), range(2)))
+    assert [(done.returncode, done.stderr) for done in both] == [(0, ""), (0, "")]
+    assert registry.versions() == {subject: [1] for subject in ENTRIES}
 
 
 def test_a_dry_run_writes_nothing(registry: Registry) -> None:
