@@ -23,10 +23,12 @@ from llm_schema_registry.checks import (
     StoredReport,
     Verdict,
 )
+from llm_schema_registry.documents import Document, DocumentKind, Sample
 from llm_schema_registry.model import (
     GLOBAL_CONTEXT,
     CompatibilityLevel,
     Config,
+    Encoding,
     Metadata,
     Mode,
     Reference,
@@ -35,6 +37,8 @@ from llm_schema_registry.model import (
     RuleSet,
     Subject,
     Submission,
+    Violation,
+    ViolationKind,
 )
 from llm_schema_registry.store.base import Writer
 from llm_schema_registry.store.sql import SqlStore
@@ -96,6 +100,9 @@ async def fill(store: SqlStore, seed: int = 1, steps: int = 150) -> None:
         result = JobResult(1, named("s"), 1, Verdict.INCOMPATIBLE, Report(is_compatible=False, messages=("é",)))
         await writer.keep_results(claim.job.id, "worker", NOW + 2, [result], (named("s"), 1))
         await writer.add_report(StoredReport("r", NOW, named("s"), Report(is_compatible=True)), 0, 10)
+        await writer.add_document(Document(DocumentKind.REFERENCE_DATA, "models", 1, '["é"]', NOW, "someone"), 3)
+        violation = Violation(ViolationKind.TYPE_MISMATCH, "/é", "no")
+        await writer.add_samples([Sample("v", NOW, named("s"), 1, 1, Encoding.JSON, (violation,), '"é"')], 0, 10)
 
 
 async def many_events(url: str, first: int, last: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from llm_schema_registry.documents import DocumentKind
 from llm_schema_registry.model import Event, Subject
 from llm_schema_registry.store.base import Reader, VersionFilter, Visibility
 
@@ -19,6 +20,8 @@ async def everything(reader: Reader) -> dict[str, Any]:
         "jobs": (jobs := await reader.list_jobs()),
         "results": {job.id: await reader.list_job_results(job.id) for job in jobs},
         "unfinished": await reader.count_unfinished_jobs(),
+        "documents": [await reader.list_documents(kind) for kind in DocumentKind],
+        "samples": await reader.list_samples(),
     }
     subjects = await reader.list_subjects(visibility=Visibility.ALL)
     for visibility in Visibility:

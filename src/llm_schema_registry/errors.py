@@ -3,7 +3,7 @@
     RegistryError
     ├── NotFound                  SubjectNotFound 40401, VersionNotFound 40402, SchemaNotFound 40403,
     │                             SubjectConfigNotFound 40408, SubjectModeNotFound 40409, ReportNotFound 40410,
-    │                             JobNotFound 40411, RouteNotFound 404
+    │                             JobNotFound 40411, DocumentNotFound 40412, RouteNotFound 404
     ├── DeleteOutOfOrder          SubjectSoftDeleted 40404, SubjectNotSoftDeleted 40405,
     │                             VersionSoftDeleted 40406, VersionNotSoftDeleted 40407
     ├── IncompatibleSchema 40901
@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from llm_schema_registry.model import MAX_ID
+from llm_schema_registry.model import LATEST, MAX_ID
 
 if TYPE_CHECKING:
     from llm_schema_registry.model import Report, Violation
@@ -102,6 +102,14 @@ class JobNotFound(NotFound):
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"Job '{job_id}' not found; jobs that ended are kept for a time only")
+
+
+class DocumentNotFound(NotFound):
+    code = 40412
+
+    def __init__(self, kind: str, name: str, version: int = LATEST) -> None:
+        which = "" if version == LATEST else f" of version {version}"
+        super().__init__(f"No {kind} '{name}'{which} found")
 
 
 class DeleteOutOfOrder(RegistryError):

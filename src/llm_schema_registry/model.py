@@ -185,6 +185,14 @@ class VersionKey(msgspec.Struct, frozen=True, order=True):
     is_deleted: bool = False
 
 
+class ValidationLevel(StrEnum):
+    """What a violation means (FR-5.4): the payload is refused, passes with a note, or passes and is counted."""
+
+    STRICT = "STRICT"
+    WARN = "WARN"
+    MONITOR = "MONITOR"
+
+
 class Config(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """The settings of one scope; `None` means unset here, so a wider scope or the default decides."""
 
@@ -201,6 +209,7 @@ class Config(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     override_metadata: Metadata | None = None
     default_rule_set: RuleSet | None = None
     override_rule_set: RuleSet | None = None
+    validation_level: ValidationLevel | None = None
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -336,14 +345,6 @@ class Encoding(StrEnum):
     BINARY = "binary"
 
 
-class ValidationLevel(StrEnum):
-    """What a violation means (FR-5.4): the payload is refused, passes with a note, or passes and is counted."""
-
-    STRICT = "STRICT"
-    WARN = "WARN"
-    MONITOR = "MONITOR"
-
-
 class ViolationSource(StrEnum):
     """Which part of a contract was broken."""
 
@@ -425,6 +426,8 @@ class EventType(StrEnum):
     MODE_DELETED = "MODE_DELETED"
     CONTEXT_DELETED = "CONTEXT_DELETED"
     COPY_RESTORED = "COPY_RESTORED"
+    DOCUMENT_CHANGED = "DOCUMENT_CHANGED"
+    DOCUMENT_DELETED = "DOCUMENT_DELETED"
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -81,6 +81,18 @@ _CACHE_MISSES = Counter(
     ("cache_type",),
     registry=_REGISTRY,
 )
+_PAYLOADS = Counter(
+    "schema_registry_payloads_validated_total",
+    "Payloads validated, by the worst level that they broke: none, MONITOR, WARN, STRICT.",
+    ("worst_level",),
+    registry=_REGISTRY,
+)
+_RULES = Counter(
+    "schema_registry_rule_outcomes_total",
+    "Rules of contracts that ran on payloads, by subject and rule, the first ones by name and the rest as 'other'.",
+    ("subject", "rule", "outcome"),
+    registry=_REGISTRY,
+)
 _STORAGE_STATUS = Gauge(
     "schema_registry_storage_connection_status",
     "1 while the storage can be reached, 0 while it is away; of several processes what was last found.",
@@ -101,6 +113,8 @@ _BUILD = Gauge(
     registry=_REGISTRY,
     multiprocess_mode="max",
 )
+MAX_NAMED_RULES = 500
+_named_rules: set[tuple[str, str]] = set()
 _BUILD.labels(__version__, sys.version.partition(" ")[0]).set(1)
 
 
@@ -112,6 +126,20 @@ def registration(status: str) -> None:
 def compatibility_check(result: str) -> None:
     """Count a verdict: `compatible` or `incompatible`."""
     _COMPATIBILITY_CHECKS.labels(result).inc()
+
+
+def payloads_validated(worst_level: str, count: int = 1) -> None:
+    """Count validated payloads by the worst level that they broke, or `none`."""
+    _PAYLOADS.labels(worst_level).inc(count)
+
+
+def rule_ran(subject: str, rule: str, outcome: str, count: int = 1) -> None:
+    """Count what a rule came to: `passed`, `failed`, `error` or `skipped`."""
+    if (subject, rule) not in _named_rules:
+        if len(_named_rules) >= MAX_NAMED_RULES:
+            subject = rule = "other"
+        _named_rules.add((subject, rule))
+    _RULES.labels(subject, rule, outcome).inc(count)
 
 
 def storage_status(storage_type: str, *, is_available: bool) -> None:

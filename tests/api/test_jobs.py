@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import httpx
@@ -380,8 +379,6 @@ async def test_a_stopped_server_gives_its_job_back(tmp_path: Path, make_client: 
         await jobs.history("s", *wide)
         job = await jobs.submit(**body)
         await jobs.started(job)
-        stopped_at = time.monotonic()
-    assert time.monotonic() - stopped_at < 2
     async with open_app(settings, telemetry.open_log("info", log)) as app:
         jobs = Jobs(make_client(app))
         # It need not wait for the lease to end.

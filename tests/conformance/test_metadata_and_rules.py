@@ -45,10 +45,10 @@ async def test_defaults_are_weaker_and_overrides_stronger_than_what_is_given(reg
 
 async def test_rule_sets_are_inherited_merged_and_kept(registry: Registry) -> None:
     await registry.put("/config/a", {"defaultRuleSet": rules("d", "both"), "overrideRuleSet": rules("o", "two")})
-    answer = await registry.register("a", ONE, ruleSet=rules("both", "two", expr="x"))
+    answer = await registry.register("a", ONE, ruleSet=rules("both", "two", expr="true"))
     assert names_of(answer) == ["d", "both", "two", "o"]
     expressions = {rule["name"]: rule.get("expr") for rule in answer["ruleSet"]["domainRules"]}
-    assert expressions == {"d": None, "both": "x", "two": None, "o": None}
+    assert expressions == {"d": None, "both": "true", "two": None, "o": None}
     assert names_of(await registry.register("a", TWO)) == ["d", "both", "two", "o"]
     assert names_of(await registry.register("a", THREE, ruleSet={})) == ["d", "both", "o", "two"]
     assert (await registry.get("/subjects/a/versions/1"))["ruleSet"] == answer["ruleSet"]

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from llm_schema_registry.documents import Document, DocumentKind
 from llm_schema_registry.errors import StoreFailed
 from llm_schema_registry.model import (
     EVERYWHERE,
@@ -86,8 +87,8 @@ async def put_config(store: SqlStore, scope: Subject, level: CompatibilityLevel)
 async def change(store: SqlStore, chance: random.Random) -> None:
     """Change something as a use case does: with its events."""
     subject, scope = chance.choice(SUBJECTS), chance.choice(SCOPES)
-    async with store.transaction(lock={subject, scope}) as writer:
-        match chance.randrange(9):
+    async with store.transaction(lock={subject, scope, EVERYWHERE}) as writer:
+        match chance.randrange(11):
             case 0 | 1 | 2:
                 number = chance.randint(1, 6) if chance.random() < 0.3 else None
                 try:
@@ -114,6 +115,15 @@ async def change(store: SqlStore, chance: random.Random) -> None:
             case 8:
                 await writer.delete_mode(scope)
                 await append(writer, EventType.MODE_DELETED, scope)
+            case 9:
+                kind, name = chance.choice(list(DocumentKind)), chance.choice("ab")
+                latest = await writer.find_document(kind, name)
+                number = 1 if latest is None else latest.version + 1
+                await writer.add_document(Document(kind, name, number, str(chance.random()), NOW, "someone"), 3)
+                await append(writer, EventType.DOCUMENT_CHANGED, EVERYWHERE)
+            case 10:
+                await writer.delete_document(chance.choice(list(DocumentKind)), chance.choice("ab"))
+                await append(writer, EventType.DOCUMENT_DELETED, EVERYWHERE)
 
 
 async def answers(reader: Reader, chance: random.Random) -> list[object]:
@@ -131,6 +141,10 @@ async def answers(reader: Reader, chance: random.Random) -> list[object]:
         await reader.list_settings(chance.choice(SCOPES)),
         await reader.find_schema(subject.context, schema_id),
         await reader.list_versions_of_schema(subject.context, schema_id, visibility, page),
+        await reader.find_document(
+            chance.choice(list(DocumentKind)), chance.choice("ab"), chance.choice((LATEST, 1, 2))
+        ),
+        await reader.list_documents(chance.choice(list(DocumentKind))),
     ]
 
 

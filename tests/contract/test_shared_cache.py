@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from io import StringIO
@@ -179,14 +178,12 @@ async def test_after_a_few_failures_nobody_waits_until_it_is_back() -> None:
             for _ in range(10):
                 assert await shared.find(PLACE, witness) is None
             assert shared.state == "unavailable"
-            started = time.process_time()
             for _ in range(1000):
                 assert await shared.find(PLACE, witness) is None
                 shared.keep(PLACE, MARK, b"x")
                 shared.announce(1)
-            # Nothing is asked and nothing is waiting: the CPU's time would not see a wait, the queue does.
+            # Nothing is asked and nothing is waiting.
             assert shared._waiting.empty()
-            assert time.process_time() - started < 1
             redis.thaw()
             await state_of(shared, "available")
             assert await shared.find(PLACE, witness) is not None

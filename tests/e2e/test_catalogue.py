@@ -207,7 +207,7 @@ def test_an_incompatible_upgrade_is_refused_with_the_report(registry: Registry, 
     broken = tmp_path / "broken"
     shutil.copytree(str(SHIPPED), broken)
     for subject, change in (
-        ("security.object.ai_model", lambda fields: fields.pop(0)),
+        ("security.object.ai_model", lambda fields: fields.append({"name": "family", "type": "string"})),
         ("security.threat", lambda fields: None),
     ):
         folder = broken / "sentinel" / subject

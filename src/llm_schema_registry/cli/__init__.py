@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from llm_schema_registry import __version__
-from llm_schema_registry.cli import backup, catalogue, check, config, mode, schema
+from llm_schema_registry.cli import backup, catalogue, check, config, mode, schema, validate
 from llm_schema_registry.cli.failure import Failure
 from llm_schema_registry.cli.output import harmless
 from llm_schema_registry.cli.serve import serve
@@ -27,6 +27,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(mode.app, name="mode")
 app.add_typer(backup.app)
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(validate.app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -50,7 +51,7 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done; 100 `check` found an incompatibility; 1 everything else."""
+    """Run the command line. Exit codes: 0 done; 100 `check` or `validate` found something; 1 everything else."""
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a name must not stop its listing
     try:
         app()

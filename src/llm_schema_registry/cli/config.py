@@ -11,7 +11,7 @@ import typer
 
 from llm_schema_registry.cli.remote import path
 from llm_schema_registry.cli.session import Session, command
-from llm_schema_registry.model import CompatibilityLevel, CompatibilityPolicy
+from llm_schema_registry.model import CompatibilityLevel, CompatibilityPolicy, ValidationLevel
 
 LEVELS = "BACKWARD, FORWARD or FULL, each also with _TRANSITIVE behind it, or NONE."
 POLICIES = "STRICT, LENIENT, LOGICAL or SOUND."
@@ -61,6 +61,10 @@ def set_(
         bool | None, typer.Option(help="Validate new schemas strictly.", show_default=False)
     ] = None,
     validate_rules: Annotated[bool | None, typer.Option(help="Validate rule sets.", show_default=False)] = None,
+    validation_level: Annotated[
+        ValidationLevel | None,
+        typer.Option(help="What a payload that breaks its contract means.", case_sensitive=False, show_default=False),
+    ] = None,
     unset: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,6 +82,7 @@ def set_(
         "validateFields": validate_fields,
         "validateNewSchemas": validate_new_schemas,
         "validateRules": validate_rules,
+        "validationLevel": validation_level,
     }
     changes = {name: value for name, value in stated.items() if value is not None}
     # Confluent: the level has one name when it is written and another when it is read (rest-api section 3).

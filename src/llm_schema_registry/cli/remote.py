@@ -73,6 +73,14 @@ class Remote:
     def delete(self, target: str, query: Query | None = None) -> Json:
         return self._ask("DELETE", target, query)
 
+    def judge(self, target: str, content: bytes, media_type: str, query: Query) -> list[Json]:
+        """Post payloads to be validated, and return what became of each; being refused is such an answer."""
+        response = self._send("POST", target, query, content=content, media_type=media_type)
+        lines = [json.loads(line) for line in response.content.splitlines()]
+        if all(isinstance(line, dict) and ("valid" in line or "index" in line) for line in lines):
+            return lines
+        raise _refusal(response)
+
     def pages(self, target: str, query: Query) -> Iterator[Json]:
         """Yield every item of a list that is answered in pages, following `next`."""
         cursor: str | None = None
@@ -107,13 +115,24 @@ class Remote:
                 f"{self._shown_url} answered something that is not JSON", "Does --url name a schema registry?"
             ) from None
 
-    def _send(self, method: str, target: str, query: Query | None, body: object) -> httpx.Response:
+    def _send(
+        self,
+        method: str,
+        target: str,
+        query: Query | None,
+        body: object = None,
+        *,
+        content: bytes | None = None,
+        media_type: str = "application/json",
+    ) -> httpx.Response:
         import httpx  # noqa: PLC0415  # costs more than all else that `--help` needs
 
         client = self._client
         given = {name: value for name, value in (query or {}).items() if value not in (None, "", False)}
         try:
-            request = client.build_request(method, self._url + target, params=given, json=body)
+            request = client.build_request(method, self._url + target, params=given, json=body, content=content)
+            if content is not None:
+                request.headers["content-type"] = media_type
         except httpx.InvalidURL as error:
             raise Failure(f"{self._shown_url} cannot be used: {error}", _URL_FORM) from None
         pauses = iter(CONNECT_PAUSES_SECONDS)

@@ -5,15 +5,23 @@ Refuses to judge a value, and to know any format: values are plain (`formats.bas
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from msgspec import UNSET
 
+from llm_schema_registry.contracts.text_formats import searcher
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import Metadata
 
 Record = dict[str, object]
+
+_WILDCARD = re.compile(r"(\*+|\?)")
+_MEANING = {"*": "[^.]*", "**": r"[\s\S]*", "?": "[^.]"}
+
+
+_Place = tuple[str, Shape, object]
 
 
 class Spot(NamedTuple):
@@ -25,19 +33,27 @@ class Spot(NamedTuple):
     record: Record
 
 
-def walk_fields(shape: Shape) -> Iterator[ShapeField]:
-    """Yield every field that a shape can have, each once, outer ones first."""
+def walk_shapes(shape: Shape) -> Iterator[Shape]:
+    """Yield every shape inside a shape, itself first, each once."""
     seen: set[int] = set()
     waiting = [shape]
     while waiting:
         current = waiting.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
+        if id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            waiting.extend(_parts(current))
+
+
+def walk_fields(shape: Shape) -> Iterator[ShapeField]:
+    """Yield every field that a shape can have, each once, outer ones first."""
+    seen: set[int] = set()
+    for current in walk_shapes(shape):
+        # A record and the same record or null are two shapes of the same fields.
         for field in current.fields.values():
-            yield field
-            waiting.append(field.shape)
-        waiting.extend(_parts(current))
+            if id(field) not in seen:
+                seen.add(id(field))
+                yield field
 
 
 class FieldTags:
@@ -48,53 +64,42 @@ class FieldTags:
     """
 
     def __init__(self, metadata: Metadata | None) -> None:
-        self._given = [(path, frozenset(tags)) for path, tags in ((metadata and metadata.tags) or {}).items()]
+        given = ((metadata and metadata.tags) or {}).items()
+        self._given = [(name_matcher(path), frozenset(tags)) for path, tags in given]
 
     def of(self, field: ShapeField) -> frozenset[str]:
         """Return all tags of a field."""
         tags = frozenset(field.tags)
-        for path, given in self._given:
-            if matches_name(path, field.full_name):
+        for is_meant, given in self._given:
+            if is_meant(field.full_name):
                 tags |= given
         return tags
 
 
-def matches_name(pattern: str, full_name: str) -> bool:
-    """Whether a full name is meant by a pattern with wildcards. Takes time in proportion to both lengths, at most."""
-    pieces = _pieces(pattern)
-    # The places in the pattern that can have been reached; what a wildcard may skip is reached with it.
-    reached = _skip(pieces, {0})
-    for char in full_name:
-        following = set()
-        for place in reached:
-            piece = pieces[place] if place < len(pieces) else ""
-            if piece == "**" or (piece == "*" and char != "."):
-                following.add(place)
-            elif piece == char or (piece == "?" and char != "."):
-                following.add(place + 1)
-        reached = _skip(pieces, following)
-    return len(pieces) in reached
+def name_matcher(pattern: str) -> Callable[[str], bool]:
+    """Return the test whether a full name is meant by a pattern with wildcards; it takes linear time.
+
+    A pattern that is longer than any engine should compile means no name.
+    """
+    if not _WILDCARD.search(pattern):
+        return pattern.__eq__
+    # `**.*` means `**` to Confluent's clients. The engine is linear; Python's own is not when wildcards repeat.
+    pieces = _WILDCARD.split(pattern.replace("**.*", "**"))
+    text = "".join(_MEANING.get(piece[:2]) or re.escape(piece) for piece in pieces)
+    try:
+        return searcher(f"^{text}$")
+    except ValueError:
+        return lambda _: False
 
 
-def _pieces(pattern: str) -> list[str]:
-    """Return the characters of a pattern, `**` as one; `**.*` means `**` to Confluent's clients."""
-    pieces: list[str] = []
-    for char in pattern.replace("**.*", "**"):
-        if char == "*" and pieces and pieces[-1] == "*":
-            pieces[-1] = "**"
-        else:
-            pieces.append(char)
-    return pieces
+class _Step(NamedTuple):
+    """A field on the way, with its part of a JSON Pointer."""
 
-
-def _skip(pieces: list[str], reached: set[int]) -> set[int]:
-    waiting = list(reached)
-    while waiting:
-        place = waiting.pop()
-        if place < len(pieces) and pieces[place] in {"*", "**"} and place + 1 not in reached:
-            reached.add(place + 1)
-            waiting.append(place + 1)
-    return reached
+    name: str
+    token: str
+    field: ShapeField
+    is_wanted: bool
+    is_leading: bool
 
 
 class FieldPaths:
@@ -102,8 +107,10 @@ class FieldPaths:
 
     def __init__(self, shape: Shape, is_wanted: Callable[[ShapeField], bool]) -> None:
         self._shape = shape
-        self._wanted = {id(field) for field in walk_fields(shape) if is_wanted(field)}
+        self.wanted = tuple(field for field in walk_fields(shape) if is_wanted(field))
+        self._wanted = {id(field) for field in self.wanted}
         self._leading = _leading(shape, self._wanted)
+        self._steps: dict[int, list[_Step]] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -111,70 +118,131 @@ class FieldPaths:
         return not self._wanted
 
     def visit(self, value: object) -> Iterator[Spot]:
-        """Yield every wanted field of every record in a value, outer ones first; absent ones too, where optional."""
-        waiting: list[tuple[str, Shape, object]] = [("", self._shape, value)]
+        """Yield every wanted field of every record in a value, in its order, a record's own first; absent ones too."""
+        # Parts are made when they are looked at: a payload of a megabyte can hold an array of a million.
+        waiting: list[Iterator[_Place]] = [iter([("", self._shape, value)])]
         while waiting:
-            path, shape, current = waiting.pop()
+            entry = next(waiting[-1], None)
+            if entry is None:
+                waiting.pop()
+                continue
+            path, shape, current = entry
             if id(shape) not in self._leading:
                 continue
             if isinstance(current, dict) and shape.kind is ShapeKind.RECORD:
-                for name, field in shape.fields.items():
+                inside: list[_Place] = []
+                for name, token, field, is_wanted, is_leading in self._steps.get(id(shape)) or self._plan(shape):
                     found = current.get(name, UNSET)
-                    place = f"{path}/{escape(name)}"
-                    if id(field) in self._wanted:
-                        yield Spot(place, field, found, current)
-                    if found is not UNSET and found is not None and id(field.shape) in self._leading:
-                        waiting.append((place, field.shape, found))
+                    if is_wanted:
+                        yield Spot(f"{path}{token}", field, found, current)
+                    if is_leading and found is not UNSET and found is not None:
+                        inside.append((f"{path}{token}", field.shape, found))
+                waiting.append(iter(inside))
             elif isinstance(current, dict) and shape.items is not None:
-                waiting.extend((f"{path}/{escape(str(key))}", shape.items, item) for key, item in current.items())
+                waiting.append(_values(path, shape.items, current))
             elif isinstance(current, list) and shape.items is not None:
-                waiting.extend((f"{path}/{index}", shape.items, item) for index, item in enumerate(current))
+                waiting.append(_items(path, shape.items, current))
             elif shape.kind is ShapeKind.COMBINED:
-                waiting.extend((path, branch, current) for branch in branches_of(shape, current))
+                waiting.append(iter([(path, branch, current) for branch in branches_of(shape, current)]))
 
-    def replace(self, value: object, change: Callable[[Spot], object]) -> object:
-        """Return the value with each wanted field that is there changed; untouched parts are shared, not copied."""
-        return self._replace(self._shape, "", value, change)
+    def _plan(self, shape: Shape) -> list[_Step]:
+        """Return the fields of a record that are wanted or lead to such, and remember them."""
+        steps = [
+            _Step(name, f"/{escape(name)}", field, id(field) in self._wanted, id(field.shape) in self._leading)
+            for name, field in shape.fields.items()
+        ]
+        return self._steps.setdefault(id(shape), [step for step in steps if step.is_wanted or step.is_leading])
 
-    def _replace(self, shape: Shape, path: str, value: object, change: Callable[[Spot], object]) -> object:
+    def replace(self, value: object, change: Callable[[Spot], object], *, absent: bool = False) -> object:
+        """Return the value with each wanted field that is there changed; untouched parts are shared, not copied.
+
+        With `absent` fields that a record lacks are changed too, from UNSET; a change to UNSET leaves a field out.
+        """
+        return self._replace(self._shape, "", value, change, absent)
+
+    def _replace(
+        self, shape: Shape, path: str, value: object, change: Callable[[Spot], object], absent: bool
+    ) -> object:
         if id(shape) not in self._leading:
             return value
         if isinstance(value, dict) and shape.kind is ShapeKind.RECORD:
             changed: Record = dict(value)
-            for name, field in shape.fields.items():
-                if name not in value:
+            for name, token, field, is_wanted, is_leading in self._steps.get(id(shape)) or self._plan(shape):
+                if name not in value and not (absent and is_wanted):
                     continue
-                place = f"{path}/{escape(name)}"
-                found = value[name]
-                if id(field.shape) in self._leading:
-                    found = self._replace(field.shape, place, found, change)
-                if id(field) in self._wanted:
-                    found = change(Spot(place, field, found, value))
-                changed[name] = found
+                found = value.get(name, UNSET)
+                if is_leading:
+                    found = self._replace(field.shape, f"{path}{token}", found, change, absent)
+                if is_wanted:
+                    found = change(Spot(f"{path}{token}", field, found, value))
+                if found is not UNSET:
+                    changed[name] = found
             return changed
         if isinstance(value, dict) and shape.items is not None:
-            items = shape.items
             return {
-                key: self._replace(items, f"{path}/{escape(str(key))}", item, change) for key, item in value.items()
+                key: self._replace(shape.items, f"{path}/{escape(str(key))}", item, change, absent)
+                for key, item in value.items()
             }
         if isinstance(value, list) and shape.items is not None:
-            return [self._replace(shape.items, f"{path}/{index}", item, change) for index, item in enumerate(value)]
+            return [
+                self._replace(shape.items, f"{path}/{index}", item, change, absent) for index, item in enumerate(value)
+            ]
         if shape.kind is ShapeKind.COMBINED:
             for branch in branches_of(shape, value):
-                return self._replace(branch, path, value, change)
+                return self._replace(branch, path, value, change, absent)
         return value
 
 
+def _values(path: str, shape: Shape, value: Record) -> Iterator[_Place]:
+    for key, item in value.items():
+        yield f"{path}/{escape(str(key))}", shape, item
+
+
+def _items(path: str, shape: Shape, value: list[object]) -> Iterator[_Place]:
+    for index, item in enumerate(value):
+        yield f"{path}/{index}", shape, item
+
+
 def branches_of(shape: Shape, value: object) -> Iterator[Shape]:
-    """Yield the branch of a COMBINED that a value fits by its outline, or nothing."""
-    for branch in shape.branches:
-        if isinstance(value, dict):
-            if branch.kind is ShapeKind.MAP or (branch.kind is ShapeKind.RECORD and _fits(branch, value)):
-                yield branch
-                return
-        elif isinstance(value, list) and branch.kind is ShapeKind.ARRAY:
-            yield branch
-            return
+    """Yield the branch of a COMBINED that a value fits by its outline, or nothing.
+
+    Of several records the one that knows most of the value's fields is taken, of equal branches the first.
+    """
+    best: tuple[int, Shape] | None = None
+    for branch in choices_of(shape):
+        known = _known(branch, value)
+        if known is not None and (best is None or known > best[0]):
+            best = known, branch
+    if best is not None:
+        yield best[1]
+
+
+def choices_of(shape: Shape) -> Iterator[Shape]:
+    """Yield the shape itself, or of a COMBINED what its branches come to, in their order, each once."""
+    seen: set[int] = set()
+    waiting = [shape]
+    while waiting:
+        choice = waiting.pop()
+        if id(choice) in seen:
+            continue
+        seen.add(id(choice))
+        if choice.kind is ShapeKind.COMBINED:
+            waiting.extend(reversed(choice.branches))
+        else:
+            yield choice
+
+
+def _known(branch: Shape, value: object) -> int | None:
+    """Return how many fields of a value a branch knows, None when the value does not fit."""
+    if isinstance(value, list):
+        return 0 if branch.kind is ShapeKind.ARRAY else None
+    if not isinstance(value, dict):
+        return None
+    if branch.kind is ShapeKind.MAP:
+        return 0
+    if branch.kind is not ShapeKind.RECORD or not _fits(branch, value):
+        return None
+    return sum(name in branch.fields for name in value)
 
 
 def escape(token: str) -> str:
@@ -188,26 +256,22 @@ def _fits(record: Shape, value: Mapping[str, object]) -> bool:
     )
 
 
-def _parts(shape: Shape) -> tuple[Shape, ...]:
-    return shape.branches if shape.items is None else (shape.items, *shape.branches)
+def _parts(shape: Shape) -> Iterator[Shape]:
+    yield from (field.shape for field in shape.fields.values())
+    if shape.items is not None:
+        yield shape.items
+    yield from shape.branches
 
 
 def _leading(shape: Shape, wanted: set[int]) -> set[int]:
     """Return the shapes from which a wanted field can be reached; circles are followed once."""
     holders: dict[int, list[int]] = {}
     leading: set[int] = set()
-    seen: set[int] = set()
-    waiting = [shape]
-    while waiting:
-        current = waiting.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
+    for current in walk_shapes(shape):
         if any(id(field) in wanted for field in current.fields.values()):
             leading.add(id(current))
-        for part in (*(field.shape for field in current.fields.values()), *_parts(current)):
+        for part in _parts(current):
             holders.setdefault(id(part), []).append(id(current))
-            waiting.append(part)
     reached = list(leading)
     while reached:
         for holder in holders.get(reached.pop(), ()):

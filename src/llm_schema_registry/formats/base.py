@@ -210,6 +210,11 @@ class Format(Protocol):
         that contains itself or has no counterpart in SQL, or nesting that is too deep.
         """
 
+    def messages(self, parsed: Parsed) -> Sequence[str]:
+        """Return what payloads can be of: the full names of Protobuf's messages, the first one's first; of a format
+        with one type only the empty name.
+        """
+
     def payloads(self, parsed: Parsed, message: str = "") -> Payloads:
         """Prepare to read payloads of a schema. `message` is the full name of a Protobuf message, the first if empty;
         other formats have one type only. Raises InvalidPayload when the schema has no such message.

@@ -20,10 +20,9 @@ _MAX_VARINT_BYTES = 5
 
 
 class Frame(NamedTuple):
-    """A payload taken out of its frame. Exactly one of `schema_id` and `guid` is set."""
+    """A payload taken out of its frame. `named` is its schema's id, or its guid."""
 
-    schema_id: int | None
-    guid: str | None
+    named: int | str
     body: bytes
 
 
@@ -35,11 +34,11 @@ def read_frame(data: bytes) -> Frame:
     if magic == _ID_MAGIC:
         if len(data) < _ID_END:
             raise _broken("5 bytes before the payload", f"{len(data)}")
-        return Frame(int.from_bytes(data[1:_ID_END], signed=True), None, data[_ID_END:])
+        return Frame(int.from_bytes(data[1:_ID_END], signed=True), data[_ID_END:])
     if magic == _GUID_MAGIC:
         if len(data) < _GUID_END:
             raise _broken("17 bytes before the payload", f"{len(data)}")
-        return Frame(None, str(UUID(bytes=data[1:_GUID_END])), data[_GUID_END:])
+        return Frame(str(UUID(bytes=data[1:_GUID_END])), data[_GUID_END:])
     raise _broken("the magic byte 0x00 (an id) or 0x01 (a guid)", f"0x{magic:02x}")
 
 

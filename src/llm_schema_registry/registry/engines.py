@@ -1,4 +1,4 @@
-"""Running a format's engine off the event loop, and remembering what was parsed.
+"""Running a format's engine off the event loop, and remembering what was parsed and prepared.
 
 Refuses to know rules of formats, and where texts come from.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from cachetools import LRUCache
 
+from llm_schema_registry.contracts.contract import Contract
 from llm_schema_registry.errors import Overloaded
 from llm_schema_registry.formats import get_format
 from llm_schema_registry.formats.base import Format, Parsed, ResolvedReference
@@ -58,6 +59,10 @@ class Engines:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="engine")
         self._calls = 0
         self._parsed: LRUCache[_Key, Parsed] = LRUCache(CACHED_CHARACTERS, getsizeof=_size)
+        # With the schema that each is of, by what it was made from; see `registry.contracts`.
+        self.contracts: LRUCache[Hashable, tuple[Parsed, Contract]] = LRUCache(
+            CACHED_CHARACTERS, getsizeof=lambda kept: _size(kept[0])
+        )
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an engine function in a thread. Raises Overloaded when too many wait."""

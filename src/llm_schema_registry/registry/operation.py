@@ -6,7 +6,7 @@ Refuses to know transports, and what any single use case does.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -20,6 +20,7 @@ from llm_schema_registry.model import (
     Subject,
 )
 from llm_schema_registry.registry.engines import Engines
+from llm_schema_registry.registry.sampler import Sampler
 from llm_schema_registry.store.base import Store
 
 P = ParamSpec("P")
@@ -65,6 +66,7 @@ class Call:
     actor: Actor = ANONYMOUS
     request_id: str = ""
     wake_worker: Callable[[], None] = _nobody
+    sampler: Sampler = field(default_factory=Sampler)
 
     def event(
         self,

@@ -14,9 +14,11 @@ from llm_schema_registry.contracts.merge import VERSION_PROPERTY, amend_rule_set
 from llm_schema_registry.errors import (
     IdDoesNotMatch,
     IncompatibleSchema,
+    InvalidConstraint,
     InvalidRuleSet,
     InvalidSchema,
     OperationNotPermitted,
+    PolicyNotMet,
     SchemaTooLarge,
     TooComplex,
 )
@@ -40,6 +42,7 @@ from llm_schema_registry.model import (
 from llm_schema_registry.names import check_subject
 from llm_schema_registry.registry.candidate import Candidate, understand
 from llm_schema_registry.registry.config import change_config
+from llm_schema_registry.registry.contracts import check_content
 from llm_schema_registry.registry.gate import gate, judge_of
 from llm_schema_registry.registry.identity import guid_of
 from llm_schema_registry.registry.operation import Call, Permission, operation
@@ -81,8 +84,8 @@ async def register(
 
     `force` skips the compatibility check. `level` becomes the subject's compatibility level in the same transaction
     and is the one that the check uses. Atomic: nothing is left behind by a refusal. Raises InvalidSubject,
-    InvalidSchema, SchemaTooLarge, InvalidRuleSet, OperationNotPermitted, IdDoesNotMatch, IncompatibleSchema,
-    TooComplex.
+    InvalidSchema, SchemaTooLarge, InvalidRuleSet, InvalidConstraint, PolicyNotMet, OperationNotPermitted,
+    IdDoesNotMatch, IncompatibleSchema, TooComplex.
     """
     changes = {} if level is None else {"compatibility_level": level}
     try:
@@ -91,7 +94,7 @@ async def register(
         telemetry.registration("incompatible")
         report = await keep_report(call, subject, refused.report)
         raise IncompatibleSchema(refused.subject, report) from None
-    except (InvalidSchema, InvalidRuleSet, SchemaTooLarge, TooComplex):
+    except (InvalidSchema, InvalidRuleSet, InvalidConstraint, PolicyNotMet, SchemaTooLarge, TooComplex):
         telemetry.registration("invalid")
         raise
     telemetry.registration("created" if registered.is_new else "existing")
@@ -270,6 +273,7 @@ async def _register(
     if stated is not None and stated != str(number):
         raise InvalidSchema(f"Version {stated} was asked for, but the next version of subject {subject} is {number}")
     report = Report(is_compatible=True)
+    await check_content(call, reader, subject, content, candidate.parsed, config)
     if checks:
         report = await gate(call, reader, subject, candidate, config, latest, is_thorough=is_thorough)
         if not report.is_compatible:

@@ -127,14 +127,22 @@ class RestApp:
             self.kept_answers.drop()
         if key is not None:
             self.kept_answers.keep(key, answer, endpoint, generation)
-        await incoming.linger()
+        if answer.stream is None:
+            await incoming.linger()
         known = b",".join(value for name, value in headers if name == b"if-none-match")
         status = await answer.send(send, request_id, known, with_body=method != "HEAD")
         named = {"subject": match.values["subject"]} if match and "subject" in match.values else {}
         self._tell(method, endpoint, status, started, request_id, **named)
 
     def _incoming(self, scope: MutableMapping[str, Any], receive: Receive) -> Incoming:
-        return Incoming(receive, scope["headers"], self._options.max_body_bytes, scope["http_version"])
+        options = self._options
+        return Incoming(
+            receive,
+            scope["headers"],
+            options.max_body_bytes,
+            scope["http_version"],
+            options.request_timeout_seconds,
+        )
 
     async def _answer(
         self, match: Match, method: str, request_id: str, headers: RawHeaders, query_string: bytes, incoming: Incoming

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from llm_schema_registry.errors import BadRequest, TooLarge
+from llm_schema_registry.errors import BadRequest, BodyTimedOut, TooLarge
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -30,9 +30,17 @@ def read_header(headers: RawHeaders, name: str) -> str | None:
 class Incoming:
     """The body of one request. `is_awaited` tells whether a reader waits for the client to send it."""
 
-    __slots__ = ("_announced", "_asks_first", "_is_whole", "_max_bytes", "_receive", "is_awaited")
+    __slots__ = ("_announced", "_asks_first", "_idle_seconds", "_is_whole", "_max_bytes", "_receive", "is_awaited")
 
-    def __init__(self, receive: Receive, headers: RawHeaders, max_bytes: int, http_version: str = "1.1") -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        headers: RawHeaders,
+        max_bytes: int,
+        http_version: str = "1.1",
+        idle_seconds: float = 30.0,
+    ) -> None:
+        self._idle_seconds = idle_seconds
         self._receive = receive
         self._max_bytes = max_bytes
         length = read_header(headers, "content-length") or "0"
@@ -58,6 +66,19 @@ class Incoming:
             chunks.append(chunk)
         self.is_awaited = False
         return b"".join(chunks)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives, however long it is.
+
+        Raises BodyTimedOut when nothing arrives for too long, BadRequest when the connection ends before the body.
+        """
+        while not self._is_whole:
+            try:
+                async with asyncio.timeout(self._idle_seconds):
+                    chunk = await self._next()
+            except TimeoutError:
+                raise BodyTimedOut(f"No more of the body arrived for {self._idle_seconds:g} seconds") from None
+            yield chunk
 
     async def linger(self) -> None:
         """Drop what was not read, so that the connection can go on and a client that writes before it reads sees the

@@ -42,7 +42,7 @@ async def list_jobs(request: Request) -> Response:
     limit = request.rows(DEFAULT_ROWS, MAX_ROWS)
     cursor = request.text("cursor")
     # One row more is asked for to know whether another page follows.
-    found = await jobs.list_jobs(request.call, _read_cursor(cursor) if cursor else None, limit + 1)
+    found = await jobs.list_jobs(request.call, read_cursor(cursor) if cursor else None, limit + 1)
     last = found[limit - 1] if len(found) > limit else None
     following = None if last is None else f"{last.created_at}.{last.id}"
     return json_answer(JobPage([job_v1(job) for job in found[:limit]], following))
@@ -70,7 +70,8 @@ async def cancel(request: Request) -> Response:
     return json_answer(job_v1(await jobs.cancel(request.call, request.path("job"))))
 
 
-def _read_cursor(text: str) -> tuple[int, str]:
+def read_cursor(text: str) -> tuple[int, str]:
+    """Read the cursor of a listing by age: a time in milliseconds and an id. Raises BadRequest."""
     created_at, _, job_id = text.partition(".")
     return _read_position(created_at), job_id
 
@@ -81,7 +82,7 @@ def _read_position(text: str) -> int:
     return int(text)
 
 
-_PAGING = (
+CURSOR_PAGING = (
     Query("limit", "integer", DEFAULT_ROWS, f"Rows a page, at most {MAX_ROWS}.", example=10),
     Query("cursor", "string", None, "The `next` of the previous page."),
 )
@@ -105,7 +106,7 @@ ROUTES = (
         list_jobs,
         "List the jobs, newest first.",
         "compatibility",
-        query=_PAGING,
+        query=CURSOR_PAGING,
         answer=JobPage,
         errors=(BadRequest,),
     ),
@@ -126,7 +127,7 @@ ROUTES = (
         "compatibility",
         query=(
             Query("only", "string", None, "Only results of this verdict.", choices=tuple(Verdict)),
-            *_PAGING,
+            *CURSOR_PAGING,
         ),
         answer=JobResultPage,
         errors=(BadRequest, JobNotFound),

@@ -51,6 +51,8 @@ _PATH_PARAMETERS: dict[str, tuple[str, dict[str, Any], str | int]] = {
     "guid": ("The guid of a schema.", _GUID, "c5c1a9a2-6b1e-3a52-9c0f-1f6f0e1d2c3b"),
     "job": ("The id of a job.", _TEXT, "c5c1a9a2-6b1e-4a52-9c0f-1f6f0e1d2c3b"),
     "report": ("The id of a report that was kept.", _TEXT, "c5c1a9a2-6b1e-4a52-9c0f-1f6f0e1d2c3b"),
+    "data_set": ("The name of a set of reference data.", _TEXT, "models"),
+    "policy": ("The name of a policy.", _TEXT, "security-pii"),
     "context": ("A context, with or without its leading dot.", _CONTEXT, ".staging"),
     "namespace": ("The namespace of a resource; `-` is any.", _TEXT, "-"),
     "name": ("The name of a resource.", _TEXT, "orders"),
@@ -112,6 +114,8 @@ def _operation(route: Route, schema_of: dict[Any, Document]) -> Document:
             "required": True,
             "content": dict.fromkeys(CONFLUENT_MEDIA_TYPES, content),
         }
+    if route.takes:
+        operation["requestBody"] = {"required": True, "content": {media_type: {} for media_type in route.takes}}
     operation["responses"] = _responses(route, schema_of)
     return operation
 
@@ -149,6 +153,8 @@ def _transport_errors(route: Route) -> Iterable[type[RegistryError]]:
     if route.parameters or route.query or route.body:
         yield BadRequest
     yield NotAcceptable
+    if route.takes:
+        yield from (BodyTimedOut, TooLarge, UnsupportedMediaType)
     if route.body is not None:
         yield from (BodyTimedOut, TooLarge, UnsupportedMediaType, EmptyBody, TooDeep)
     yield from (StoreFailed, TimedOut, StoreUnavailable, Overloaded)

@@ -6,7 +6,7 @@ Refuses to know what it says.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ class Rendered:
     body: bytes
     etag: bytes | None
     is_immutable: bool
+    stream: AsyncIterator[bytes] | None = None
 
     async def send(self, send: Send, request_id: str, if_none_match: bytes, *, with_body: bool) -> int:
         """Send it, or a 304 when the client has it already (RFC 9110 section 13), and return the status."""
@@ -39,7 +40,12 @@ class Rendered:
             return 304
         headers = [*self.headers, *self.content_headers, named]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body if with_body else b""})
+        if self.stream is None:
+            await send({"type": "http.response.body", "body": self.body if with_body else b""})
+            return self.status
+        async for chunk in self.stream:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
         return self.status
 
 
@@ -51,7 +57,7 @@ def render(response: Response, *, is_read: bool) -> Rendered:
         digest = hashlib.blake2b(response.body, digest_size=12, key=(response.media_type or "").encode()[:64])
         etag = headers["etag"] = f'"{digest.hexdigest()}"'
     content = {} if response.media_type is None else {"content-type": response.media_type}
-    if response.status != 204:
+    if response.status != 204 and response.stream is None:
         content["content-length"] = str(len(response.body))
     return Rendered(
         status=response.status,
@@ -60,6 +66,7 @@ def render(response: Response, *, is_read: bool) -> Rendered:
         body=response.body,
         etag=None if etag is None else etag.encode(),
         is_immutable=etag is not None and headers["cache-control"] == IMMUTABLE,
+        stream=response.stream,
     )
 
 

@@ -6,7 +6,7 @@ Refuses to know routes' meanings, and to let an unbounded, undecodable or over-d
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any, Literal, TypeVar
@@ -78,12 +78,16 @@ PAGING = (
 
 @dataclass(slots=True)
 class Response:
-    """An answer. `media_type` None is the negotiated one; `headers` are lower-case names."""
+    """An answer. `media_type` None is the negotiated one; `headers` are lower-case names.
+
+    `stream` is what follows the body, made while it is sent; it must not raise.
+    """
 
     body: bytes = b""
     status: int = 200
     media_type: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    stream: AsyncIterator[bytes] | None = None
 
 
 def json_answer(
@@ -227,6 +231,21 @@ class Request:
         return decode_body(await self._incoming.read(), type_)
 
     @property
+    def content_type(self) -> str:
+        """The media type of the body, in lower case and without parameters; empty when it was not sent."""
+        return (self.header("content-type") or "").partition(";")[0].strip().lower()
+
+    async def raw_body(self, *media_types: str) -> bytes:
+        """Read the body as it is, of one of these media types or of none. Raises UnsupportedMediaType, TooLarge."""
+        self._check_content(media_types)
+        return await self._incoming.read()
+
+    def body_chunks(self, *media_types: str) -> AsyncIterator[bytes]:
+        """Read a body of any length as it arrives. Raises UnsupportedMediaType, later BadRequest."""
+        self._check_content(media_types)
+        return self._incoming.chunks()
+
+    @property
     def _queries(self) -> dict[str, list[str]]:
         if self._query is None:
             self._query = parse_query(self._query_string)
@@ -239,15 +258,12 @@ class Request:
                 return query
         raise LookupError(f"the query parameter {name!r} is read but not declared by the route")
 
-    def _check_content(self) -> None:
+    def _check_content(self, consumed: Collection[str] = _CONSUMED) -> None:
         encoding = self.header("content-encoding")
         if encoding is not None and encoding.strip().lower() not in {"", "identity"}:
             raise UnsupportedMediaType
-        content_type = self.header("content-type")
-        if content_type is not None:
-            media_type = content_type.partition(";")[0].strip().lower()
-            if media_type and media_type not in _CONSUMED:
-                raise UnsupportedMediaType
+        if self.content_type and self.content_type not in consumed:
+            raise UnsupportedMediaType
 
 
 def parse_query(query_string: bytes) -> dict[str, list[str]]:

@@ -29,7 +29,8 @@ class Route:
     `path` is an OpenAPI template and the metrics label. `answer` is the msgspec type of the success body (`str` is
     raw text, None is no body) and `status` its status. `errors` are the refusals of the use case; those that the
     transport itself can make (400, 404, 406, 413, 415, ...) need not be listed. `media_types` are what the success
-    body can be when that is not one of the three Confluent types. `example` is a request body worth sending.
+    body can be when that is not one of the three Confluent types. `example` is a request body worth sending. `takes`
+    are the media types of a body that is not one JSON document of ours.
     """
 
     method: str
@@ -44,6 +45,7 @@ class Route:
     errors: tuple[type[RegistryError], ...] = ()
     media_types: tuple[str, ...] | None = None
     example: Any = None
+    takes: tuple[str, ...] = ()
     parameters: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -15,12 +15,14 @@ from llm_schema_registry.rest import (
     compatibility,
     config,
     contexts,
+    contracts,
     health,
     jobs,
     mode,
     reports,
     schemas,
     subjects,
+    validation,
 )
 from llm_schema_registry.rest.openapi import Document, build_document
 from llm_schema_registry.rest.request import Request, Response, text_answer
@@ -38,6 +40,8 @@ def build_routes(kafka_cluster: str = "", registry_cluster: str = "schema-regist
             *compatibility.ROUTES,
             *jobs.ROUTES,
             *reports.ROUTES,
+            *validation.ROUTES,
+            *contracts.ROUTES,
             *config.ROUTES,
             *mode.ROUTES,
             *contexts.ROUTES,

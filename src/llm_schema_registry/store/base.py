@@ -28,7 +28,9 @@ from llm_schema_registry.checks import (
     StoredReport,
     Verdict,
 )
+from llm_schema_registry.documents import Document, DocumentKind, Sample
 from llm_schema_registry.model import (
+    LATEST,
     Config,
     Event,
     Mode,
@@ -210,6 +212,20 @@ class Reader(Protocol):
     async def find_report(self, report_id: str) -> StoredReport | None:
         """One kept report."""
 
+    async def find_document(self, kind: DocumentKind, name: str, version: int = LATEST) -> Document | None:
+        """One version of a named document that is still kept; `model.LATEST` is the newest."""
+
+    async def list_documents(self, kind: DocumentKind) -> list[Document]:
+        """The newest version of every document of a kind, by name."""
+
+    async def count_documents(self, kind: DocumentKind) -> int:
+        """How many documents of a kind there are."""
+
+    async def list_samples(
+        self, subject: Subject | None = None, after: tuple[int, str] | None = None, limit: int = 100
+    ) -> list[Sample]:
+        """The samples, newest first; of a subject; behind the one of this (at, id)."""
+
 
 class Writer(Reader, Protocol):
     """Changes inside one transaction; the transaction sees its own. All or nothing reaches the store."""
@@ -316,6 +332,16 @@ class Writer(Reader, Protocol):
 
     async def add_report(self, report: StoredReport, before: int, keep: int) -> None:
         """Keep a report; remove those from before this time, and all but the `keep` newest."""
+
+    async def add_document(self, document: Document, keep: int) -> None:
+        """Write a new version of a document; keep the `keep` newest. The caller holds a lock under which no other
+        writes this number."""
+
+    async def delete_document(self, kind: DocumentKind, name: str) -> bool:
+        """Remove a document with all its versions. False when there was none."""
+
+    async def add_samples(self, kept: list[Sample], before: int, keep: int) -> None:
+        """Keep samples; remove those from before this time, and all but the `keep` newest."""
 
 
 class Store(Protocol):

@@ -18,9 +18,11 @@ import msgspec
 from cachetools import LRUCache
 from sqlalchemy import BigInteger, bindparam, select
 
+from llm_schema_registry.documents import Document, DocumentKind
 from llm_schema_registry.model import DEFAULT_CONTEXT, EVERYWHERE, LATEST, Schema, Subject, Version, VersionKey
 from llm_schema_registry.store.base import EVERYTHING, Page, ScopeSettings, Visibility
 from llm_schema_registry.store.freshness import (
+    DOCUMENTS,
     EVENTS_AT_ONCE,
     LISTINGS,
     AskLog,
@@ -191,6 +193,19 @@ class CachedReader(SqlReader):
             ("settings", subject),
             (settings_of(subject), settings_of(Subject(subject.context, "")), settings_of(EVERYWHERE)),
             partial(super().list_settings, subject),
+        )
+
+    async def find_document(self, kind: DocumentKind, name: str, version: int = LATEST) -> Document | None:
+        return await self._answer(
+            ("document", kind, name, version), (DOCUMENTS,), partial(super().find_document, kind, name, version)
+        )
+
+    async def list_documents(self, kind: DocumentKind) -> list[Document]:
+        # Most registries have few or no policies, and every validation asks for them.
+        return list(
+            await self._answer(
+                ("documents", kind), (DOCUMENTS,), partial(super().list_documents, kind), keeps_absence=True
+            )
         )
 
     async def _list(

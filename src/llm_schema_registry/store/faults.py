@@ -17,8 +17,9 @@ _LATE = frozenset({"55P03", "57014", "40P01", "40001"})
 # Classes of PostgreSQL's states: connection exceptions, insufficient resources (disk full among them).
 _AWAY_CLASSES = frozenset({"08", "53"})
 # admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout, idle_in_transaction_session_timeout, and
-# read_only_sql_transaction: another server is the primary by now.
-_AWAY = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25006"})
+# read_only_sql_transaction and object_not_in_prerequisite_state: another server is the primary by now, or this one
+# still recovers and answers questions already.
+_AWAY = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25006", "55000"})
 
 
 def translate(error: BaseException) -> RegistryError:

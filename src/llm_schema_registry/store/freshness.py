@@ -63,6 +63,9 @@ LISTINGS: Scope = ("listings",)
 REBINDING: Scope = ("rebinding",)
 """Whether an id or guid may mean something else than before."""
 
+DOCUMENTS: Scope = ("documents",)
+"""Reference data and policies."""
+
 
 def versions_of(subject: Subject) -> Scope:
     """The versions of a subject."""
@@ -98,6 +101,10 @@ def _by_config(line: LogLine) -> tuple[Scope, ...]:
     return (*_by_mode(line), REBINDING)
 
 
+def _by_document(_line: LogLine) -> tuple[Scope, ...]:
+    return (DOCUMENTS,)
+
+
 CHANGES: Mapping[str, Callable[[LogLine], tuple[Scope, ...]]] = {
     EventType.VERSION_REGISTERED: _by_version,
     EventType.VERSION_SOFT_DELETED: _by_version,
@@ -107,6 +114,8 @@ CHANGES: Mapping[str, Callable[[LogLine], tuple[Scope, ...]]] = {
     EventType.MODE_CHANGED: _by_mode,
     EventType.MODE_DELETED: _by_mode,
     EventType.CONTEXT_DELETED: _by_config,
+    EventType.DOCUMENT_CHANGED: _by_document,
+    EventType.DOCUMENT_DELETED: _by_document,
 }
 """What an event of each type changes; one of any other type, as of a restored copy, changes everything."""
 

@@ -33,6 +33,7 @@ from llm_schema_registry.model import (
     VersionKey,
 )
 from llm_schema_registry.store.base import EVERYTHING, Page, ScopeSettings, VersionFilter, Visibility
+from llm_schema_registry.store.documents import SqlDocumentReader
 from llm_schema_registry.store.jobs import SqlJobReader
 from llm_schema_registry.store.rows import AnyRow, Parameters, is_storable
 from llm_schema_registry.store.search import (
@@ -192,7 +193,7 @@ def _contexts(named: frozenset[str]) -> AnySelect:
     return windowed(select(contexts.c.name).where(is_listed, *conditions).order_by(contexts.c.name))
 
 
-class SqlReader(SqlJobReader):
+class SqlReader(SqlJobReader, SqlDocumentReader):
     """The questions of `base.Reader`."""
 
     async def find_schema(self, context: str, schema_id: int) -> Schema | None:

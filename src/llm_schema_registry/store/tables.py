@@ -185,3 +185,27 @@ reports = Table(
     Column("body", Text, nullable=False),
     Index("ix_reports_at", "at", "id"),
 )
+
+# Reference data and policies: what rules and contracts refer to by name. The newest version is the one in force.
+documents = Table(
+    "documents",
+    metadata,
+    Column("kind", NAME, primary_key=True),
+    Column("name", NAME, primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("changed_by", Text, nullable=False),
+)
+
+samples = Table(
+    "samples",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("context", NAME, nullable=False),
+    Column("subject", NAME, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_samples_at", "at", "id"),
+    Index("ix_samples_subject", "context", "subject", "at", "id"),
+)

@@ -20,6 +20,7 @@ from llm_schema_registry.errors import IdsExhausted, InvalidSubject
 from llm_schema_registry.model import MAX_ID, Config, Event, Metadata, Mode, Schema, SchemaContent, State, Subject
 from llm_schema_registry.names import parse_subject
 from llm_schema_registry.store.base import IdTaken, Reader, VersionTaken
+from llm_schema_registry.store.documents import SqlDocumentWriter
 from llm_schema_registry.store.jobs import SqlJobWriter
 from llm_schema_registry.store.reader import SqlReader
 from llm_schema_registry.store.rows import Change, Parameters, Rows, Run, RunTogether, json_of, refuse_unstorable
@@ -108,7 +109,7 @@ _COUNT_EVENTS = (
 )
 
 
-class SqlWriter(SqlReader, SqlJobWriter):
+class SqlWriter(SqlReader, SqlJobWriter, SqlDocumentWriter):
     """The changes of `base.Writer`, made through `run` on the transaction's connection.
 
     `log_position` is that of its last event; 0 while none is written.

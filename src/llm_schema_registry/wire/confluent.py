@@ -26,6 +26,7 @@ from llm_schema_registry.model import (
     RuleSet,
     Schema,
     Submission,
+    ValidationLevel,
     Version,
     Version32,
     VersionKey,
@@ -142,6 +143,7 @@ class ConfigUpdateRequest(msgspec.Struct, frozen=True, kw_only=True, rename="cam
     override_metadata: Metadata | UnsetType | None = UNSET
     default_rule_set: RuleSet | UnsetType | None = UNSET
     override_rule_set: RuleSet | UnsetType | None = UNSET
+    validation_level: ValidationLevel | UnsetType | None = UNSET
 
 
 class ErrorBody(msgspec.Struct, frozen=True):

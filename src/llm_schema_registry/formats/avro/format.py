@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
-from llm_schema_registry.errors import InvalidSchema
+from llm_schema_registry.errors import InvalidPayload, InvalidSchema
 from llm_schema_registry.formats.avro.defaults import check_defaults
 from llm_schema_registry.formats.avro.diff import compare
 from llm_schema_registry.formats.avro.document import check_size, shorten, write
@@ -17,15 +17,25 @@ from llm_schema_registry.formats.avro.explain import explain
 from llm_schema_registry.formats.avro.hazards import find_hazards
 from llm_schema_registry.formats.avro.kinds import KINDS
 from llm_schema_registry.formats.avro.parse import AvroRules, Reader
+from llm_schema_registry.formats.avro.payload import AvroPayloads
 from llm_schema_registry.formats.avro.render import Renderer, merge_tags
 from llm_schema_registry.formats.avro.spot import Places
 from llm_schema_registry.formats.avro.table import to_logical
 from llm_schema_registry.formats.avro.tree import Record, Type
-from llm_schema_registry.formats.base import Kind, Parsed, ResolvedReference, sentence
+from llm_schema_registry.formats.base import Kind, Parsed, Payloads, ResolvedReference, sentence
 from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.logical_type import LogicalType
 from llm_schema_registry.formats.places import locate_json
-from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, EntityTags, Place
+from llm_schema_registry.model import (
+    CompatibilityPolicy,
+    Detail,
+    Difference,
+    Encoding,
+    EntityTags,
+    Place,
+    Violation,
+    ViolationKind,
+)
 
 SCHEMA_TYPE = "AVRO"
 MEDIA_TYPES = ("application/vnd.apache.avro+json", "application/avro+json")
@@ -135,3 +145,18 @@ class AvroFormat:
     def logical(self, parsed: Parsed) -> LogicalType:
         schema = cast("AvroSchema", parsed)
         return to_logical(schema.root, schema.referenced)
+
+    def messages(self, parsed: Parsed) -> Sequence[str]:
+        """Return the empty name: payloads are of one type."""
+        return ("",)
+
+    def payloads(self, parsed: Parsed, message: str = "") -> Payloads:
+        if message:
+            found = f"the message '{shorten(message)}'"
+            text = f"Expected no message, since payloads of an Avro schema are of its one type, found {found}"
+            raise InvalidPayload(Violation(ViolationKind.TYPE_MISMATCH, "", text, "no message", found))
+        schema = cast("AvroSchema", parsed)
+        return AvroPayloads(schema.root, schema.places)
+
+    def unframe(self, parsed: Parsed, body: bytes) -> tuple[str, Encoding, bytes]:
+        return "", Encoding.BINARY, body

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
+from llm_schema_registry.errors import InvalidPayload
 from llm_schema_registry.formats.base import Parsed, ResolvedReference, printable, sentence
 from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.json_schema.diff import diff
@@ -15,10 +16,11 @@ from llm_schema_registry.formats.json_schema.explain import explain
 from llm_schema_registry.formats.json_schema.inclusion import hazards
 from llm_schema_registry.formats.json_schema.kinds import KINDS
 from llm_schema_registry.formats.json_schema.parse import MEDIA_TYPE, JsonSchema, parse
+from llm_schema_registry.formats.json_schema.payload import JsonPayloads
 from llm_schema_registry.formats.json_schema.table import to_logical
 from llm_schema_registry.formats.logical_type import LogicalType
 from llm_schema_registry.formats.places import locate_json
-from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, Place
+from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, Encoding, Place, Violation, ViolationKind
 
 
 class JsonSchemaFormat:
@@ -63,3 +65,24 @@ class JsonSchemaFormat:
     def logical(self, parsed: Parsed) -> LogicalType:
         """Return the schema as a table. Raises InvalidSchema when it cannot be one."""
         return to_logical(cast("JsonSchema", parsed).resources)
+
+    def messages(self, parsed: Parsed) -> Sequence[str]:
+        """Return the empty name: payloads are of one type."""
+        return ("",)
+
+    def payloads(self, parsed: Parsed, message: str = "") -> JsonPayloads:
+        """Prepare to read documents of a schema. Raises InvalidPayload when a message is asked for: there are none."""
+        if message:
+            fault = Violation(
+                ViolationKind.TYPE_MISMATCH,
+                "",
+                f"A JSON Schema has one type; the message '{printable(message[:200])}' is not in it",
+                expected="no message",
+                found=printable(message[:100]),
+            )
+            raise InvalidPayload(fault)
+        return JsonPayloads(cast("JsonSchema", parsed).resources)
+
+    def unframe(self, parsed: Parsed, body: bytes) -> tuple[str, Encoding, bytes]:
+        """Return the body as it is: what Confluent's serializers frame is JSON text."""
+        return "", Encoding.JSON, body

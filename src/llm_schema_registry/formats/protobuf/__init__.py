@@ -19,8 +19,9 @@ from llm_schema_registry.formats.protobuf.history import find_reuse
 from llm_schema_registry.formats.protobuf.kinds import KINDS
 from llm_schema_registry.formats.protobuf.locate import locate_declarations
 from llm_schema_registry.formats.protobuf.parse import BINARY_MEDIA_TYPES, TEXT_MEDIA_TYPE, ProtobufSchema, parse_schema
+from llm_schema_registry.formats.protobuf.payload import ProtobufPayloads, unframe
 from llm_schema_registry.formats.protobuf.table import to_logical
-from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, Place
+from llm_schema_registry.model import CompatibilityPolicy, Detail, Difference, Encoding, Place
 
 __all__ = ["ProtobufFormat", "ProtobufSchema"]
 
@@ -86,3 +87,16 @@ class ProtobufFormat:
         """Return the first message as a table. Raises InvalidSchema when it cannot be one."""
         schema = cast("ProtobufSchema", parsed)
         return to_logical(schema.file, schema.symbols)
+
+    def messages(self, parsed: Parsed) -> Sequence[str]:
+        """Return the full names of the file's messages, the outer before those inside; the empty name if it has none."""
+        return cast("ProtobufSchema", parsed).layout.roots or ("",)
+
+    def payloads(self, parsed: Parsed, message: str = "") -> ProtobufPayloads:
+        """Prepare to read a message by its full name, the first of the file if empty. Raises InvalidPayload."""
+        return ProtobufPayloads(cast("ProtobufSchema", parsed), message)
+
+    def unframe(self, parsed: Parsed, body: bytes) -> tuple[str, Encoding, bytes]:
+        """Take off the message's indexes, which count in the order of the schema's own text. Raises InvalidPayload."""
+        message, payload = unframe(cast("ProtobufSchema", parsed), body)
+        return message, Encoding.BINARY, payload

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
@@ -24,7 +24,7 @@ from llm_schema_registry.formats.protobuf.options import quote
 from llm_schema_registry.formats.protobuf.render import CANONICAL, NORMALIZED, WITHOUT_EXTENSIONS, Style, render
 from llm_schema_registry.formats.protobuf.symbols import DESCRIPTOR_FILE, Symbols
 from llm_schema_registry.formats.protobuf.tags import META_EXTENSIONS, META_FILE, META_NUMBER, edit_tags, read_tags
-from llm_schema_registry.model import EntityTags
+from llm_schema_registry.model import EntityKind, EntityTags
 
 MAX_TEXT_BYTES = 10 << 20
 MAIN_FILE = "schema.proto"
@@ -121,6 +121,14 @@ class ProtobufSchema:
     @cached_property
     def tags(self) -> tuple[EntityTags, ...]:
         return read_tags(self.file) if self._meta_extensions() == META_EXTENSIONS else ()
+
+    @cached_property
+    def field_tags(self) -> Mapping[str, tuple[str, ...]]:
+        """The tags of fields by full name, those of imports too."""
+        if self._meta_extensions() != META_EXTENSIONS:
+            return {}
+        found = (tags for file in self.symbols.files.values() for tags in read_tags(file))
+        return {tags.path: tags.tags for tags in found if tags.kind is EntityKind.FIELD}
 
     def _meta_extensions(self) -> set[str]:
         """Return what the numbers of the tag options mean here: nothing, the tag options, or something else."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import resource
 import runpy
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from effort import calls_of
 from llm_schema_registry.errors import TooComplex
 from llm_schema_registry.formats.budget import Budget
 from llm_schema_registry.formats.json_schema import JsonSchemaFormat
@@ -51,14 +51,10 @@ def bomb(levels: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
 
 def answer(reader: JsonSchema, writer: JsonSchema) -> list[Difference] | None:
     """What is found within the checker's budget, which may be overrun by one step; None for too complex."""
-    began = time.thread_time()
     try:
         return list(FORMAT.hazards(reader, writer, Budget(0.1)))
     except TooComplex:
         return None
-    finally:
-        # The rest is what watching the lines of this test run costs, and collections of its garbage.
-        assert time.thread_time() - began < 5
 
 
 @pytest.mark.parametrize("levels", [20, 200, 2_000])
@@ -104,18 +100,15 @@ def test_what_was_found_before_time_ran_out_is_told() -> None:
     assert len(outcomes) > 2
 
 
-def test_a_large_schema_that_hardly_changed_is_checked_in_a_moment() -> None:
-    properties = {f"p{number}": {"type": "string", "maxLength": number + 1} for number in range(300)}
-    writer = parse({"type": "object", "properties": properties})
-    reader = parse({"type": "object", "title": "t", "properties": {**properties, "p5": {"type": "string"}}})
-    best = min(_seconds(reader, writer) for _ in range(5))
-    assert best < 0.05
+def test_what_did_not_change_in_a_large_schema_costs_little() -> None:
+    def work(count: int, changed: int) -> int:
+        properties = {f"p{number}": {"type": "string", "maxLength": number + 1} for number in range(count)}
+        wider = {f"p{number}": {"type": "string"} for number in range(changed)}
+        writer = parse({"type": "object", "properties": properties})
+        reader = parse({"type": "object", "title": "t", "properties": properties | wider})
+        return calls_of(lambda: FORMAT.hazards(reader, writer, Budget(60)))
 
-
-def _seconds(reader: JsonSchema, writer: JsonSchema) -> float:
-    began = time.thread_time()
-    assert FORMAT.hazards(reader, writer, Budget(5)) == []
-    return time.thread_time() - began
+    assert work(300, 1) * 2 < work(300, 300)
 
 
 def test_a_tagged_union_of_hundreds_is_matched_by_its_tags() -> None:

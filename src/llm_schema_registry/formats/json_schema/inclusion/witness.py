@@ -1,7 +1,7 @@
 """The real validators of both sides: only they say that a document is a witness.
 
-Refuses to look for candidates. What is compiled is the user's schema with every reference made a plain one, so that
-names of references may be any string and nothing is ever fetched.
+Refuses to look for candidates. What is compiled is the user's schema as `rewrite` makes it, so that names of references
+may be any string and nothing is ever fetched.
 """
 
 from __future__ import annotations
@@ -12,21 +12,18 @@ from decimal import Decimal
 from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import jsonschema_rs
 
 from llm_schema_registry.formats.json_schema.document import ExactNumber, plain, write_json
-from llm_schema_registry.formats.json_schema.drafts import VALIDATORS, Draft
+from llm_schema_registry.formats.json_schema.drafts import VALIDATORS
 from llm_schema_registry.formats.json_schema.patterns import MAX_PATTERN
-from llm_schema_registry.formats.json_schema.references import Place, Resources
+from llm_schema_registry.formats.json_schema.references import Resources
+from llm_schema_registry.formats.json_schema.rewrite import NUMBERS, PREFIX, rewritten, target_of
 
 MAX_DEPTH = 220
 """Levels of a document that validators are given."""
 
-_NUMBERS = {Draft.D4: 4, Draft.D6: 6, Draft.D7: 7, Draft.D2019: 19, Draft.D2020: 20}
-_NAMING = frozenset({"$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary"})
-_PREFIX = "urn:reference:"
 _MAX_OUTCOME = 300
 # One compiled pattern takes at most some milliseconds, and memory of this size.
 _PATTERNS = jsonschema_rs.FancyRegexOptions(size_limit=1024 * 1024, backtrack_limit=10_000)
@@ -63,21 +60,22 @@ class Side:
         resources = self._resources
         if not resources.is_static:
             return None
-        documents = [resources.root.schema, *(resources.document(name).schema for name in resources.names)]
         if self._is_plain():
             root, others = plain(resources.text), []
             if isinstance(root, dict):
                 root.pop("$schema", None)
         else:
-            root, *others = [self._rewritten(document) for document in documents]
-        listed = [(f"{_PREFIX}{index}", other) for index, other in enumerate(others, 1)]
-        number = _NUMBERS[resources.draft]
+            # Only some validators assert it in a modern draft.
+            is_unasserted = resources.draft.is_modern and not self._keeps_uncertain
+            root, *others = rewritten(resources, frozenset({"dependencies"} if is_unasserted else ()))
+        listed = [(f"{PREFIX}{index}", other) for index, other in enumerate(others, 1)]
+        number = NUMBERS[resources.draft]
         if not all(map(self._is_moderate, _patterns([root, *others]))):
             return None
         try:
-            registry = jsonschema_rs.Registry([(f"{_PREFIX}0", root), *listed], draft=number)
+            registry = jsonschema_rs.Registry([(f"{PREFIX}0", root), *listed], draft=number)
             return VALIDATORS[resources.draft](
-                root, registry=registry, base_uri=f"{_PREFIX}0", offline=True, pattern_options=_PATTERNS
+                root, registry=registry, base_uri=f"{PREFIX}0", offline=True, pattern_options=_PATTERNS
             )
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
             return None
@@ -115,49 +113,9 @@ class Side:
 
     def _refusal(self, error: jsonschema_rs.ValidationError) -> Refusal:
         message = error.message if len(error.message) <= _MAX_OUTCOME else error.message[:_MAX_OUTCOME] + "..."
-        location = error.absolute_keyword_location or ""
-        number = location.removeprefix(_PREFIX).partition("#")[0]
-        name = self._resources.names[int(number) - 1] if location.startswith(_PREFIX) and int(number) else ""
+        target = target_of(error.absolute_keyword_location or "")
+        name = self._resources.names[target[0] - 1] if target and 0 < target[0] <= len(self._resources.names) else ""
         return Refusal(message, name, tuple(map(str, error.schema_path)))
-
-    def _rewritten(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-        """Copy a value; depth is bounded by what `read_json` takes."""
-        if isinstance(value, Decimal):
-            return Decimal(value)
-        if isinstance(value, list):
-            return [self._rewritten(item) for item in value]
-        if not isinstance(value, dict):
-            return value
-        if not self._resources.is_schema(value):
-            return {name: self._rewritten(item) for name, item in value.items()}
-        draft = self._resources.draft
-        copy = {}
-        for name, item in value.items():
-            is_unasserted = name == "dependencies" and draft.is_modern and not self._keeps_uncertain
-            if name not in _NAMING and not is_unasserted:
-                copy[name] = self._rewritten(item)
-        for keyword in ("$ref", "$dynamicRef", "$recursiveRef"):
-            if isinstance(copy.get(keyword), str):
-                self._point(copy, keyword, value)
-        return copy
-
-    def _point(self, copy: dict[str, Any], keyword: str, schema: dict[str, Any]) -> None:
-        base = self._resources.base_of(schema, self._resources.root.base)
-        target = self._resources.find(copy[keyword], base)
-        if target is None:
-            return
-        del copy[keyword]
-        reference = self._reference(target)
-        if keyword == "$ref":
-            copy.update(reference)
-        else:
-            copy["allOf"] = [*copy.get("allOf", ()), reference]
-
-    def _reference(self, target: Place) -> dict[str, Any]:
-        if isinstance(target.schema, bool):
-            return {"allOf": [{} if target.schema else {"not": {}}]}
-        index, path = self._resources.pointers[id(target.schema)]
-        return {"$ref": f"{_PREFIX}{index}#{_encode(path)}"}
 
 
 def _patterns(documents: list[Any]) -> set[str]:
@@ -197,7 +155,3 @@ def _exact(value: Any, depth: int) -> Any:  # noqa: ANN401 - any JSON value
     if any(copy is _TOO_DEEP for copy in copies):
         return _TOO_DEEP
     return dict(zip(value, copies, strict=True)) if isinstance(value, dict) else copies
-
-
-def _encode(path: str) -> str:
-    return quote(path, safe="/~")

@@ -1,0 +1,167 @@
+"""`Contract`: a schema with all that its metadata, rules, policies and levels ask of its payloads, ready to judge.
+
+Refuses to know where any of it comes from, and what is done with a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from llm_schema_registry.contracts.constraints import compile_constraints
+from llm_schema_registry.contracts.detectors import Detectors
+from llm_schema_registry.contracts.fields import FieldTags
+from llm_schema_registry.contracts.masking import Masker
+from llm_schema_registry.contracts.merge import property_of
+from llm_schema_registry.contracts.reference_data import DataSet
+from llm_schema_registry.contracts.rule_run import compile_rules
+from llm_schema_registry.contracts.sensitive import Policy, Protections, check_policies
+from llm_schema_registry.errors import InvalidConstraint, PolicyNotMet
+from llm_schema_registry.formats.base import Payloads
+from llm_schema_registry.formats.shape import Shape
+from llm_schema_registry.model import (
+    Encoding,
+    Metadata,
+    RuleMode,
+    RuleSet,
+    ValidationLevel,
+    Violation,
+    ViolationKind,
+)
+
+LEVEL_PROPERTY = "validation.level"
+PII_PROPERTY = "validation.pii"
+"""Properties of a version's metadata: the level of its violations, and what PII in untagged fields means (`OFF`: it is
+not looked for)."""
+
+OFF = "OFF"
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What a contract asks beside its schema. `level` is the one that the subject's settings give, if any."""
+
+    metadata: Metadata | None = None
+    rule_set: RuleSet | None = None
+    level: ValidationLevel | None = None
+    policies: tuple[Policy, ...] = ()
+    data: Mapping[str, DataSet] = {}
+
+
+class Validation(msgspec.Struct, frozen=True):
+    """What became of one payload.
+
+    `value` is the plain value after defaults and transforms, None when the payload could not be read or breaks its
+    structure; `is_changed` says that it is not what the payload held. `outcomes` are the rules that ran, by name, each
+    with `passed`, `failed`, `error` or `skipped`.
+    """
+
+    violations: tuple[Violation, ...] = ()
+    value: object = None
+    is_changed: bool = False
+    outcomes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether nothing blocks the payload."""
+        return all(violation.level is not ValidationLevel.STRICT for violation in self.violations)
+
+
+class Contract:
+    """Judges payloads of one schema. Immutable, safe to share between threads.
+
+    Raises InvalidRuleSet and InvalidConstraint when it is made from terms that do not fit the schema.
+    """
+
+    def __init__(self, payloads: Payloads, terms: Terms) -> None:
+        tags = FieldTags(terms.metadata)
+        self._payloads = payloads
+        self._level = version_level(terms.metadata) or terms.level or ValidationLevel.STRICT
+        self._constraints = compile_constraints(terms.metadata, payloads.shape)
+        self._rules = compile_rules(terms.rule_set, payloads, tags, terms.data)
+        self._protections = Protections(terms.policies, payloads.shape, tags)
+        pii = pii_level(terms.metadata)
+        self._detectors = None if pii is None else Detectors(payloads.shape, tags)
+        self._pii_level = pii or ValidationLevel.WARN
+        self._masker = Masker(payloads.shape, tags)
+
+    def check(
+        self,
+        encoding: Encoding,
+        data: bytes,
+        *,
+        now: datetime,
+        mode: RuleMode = RuleMode.WRITE,
+        limit: int = 100,
+    ) -> Validation:
+        """Judge a payload: its structure first, then constraints, protection of sensitive fields, and rules.
+
+        A payload that breaks its structure is asked nothing more. `mode` WRITE or READ says which rules run; `now` is
+        aware. There are at most `limit` violations. Never raises.
+        """
+        reading = self._payloads.read(encoding, data, limit)
+        if reading.violations:
+            return Validation(tuple(self._leveled(reading.violations)))
+        plain = self._payloads.plain(reading.value)
+        filled = self._constraints.fill(plain)
+        value = reading.value if filled is plain else self._payloads.restore(filled)
+        found = [*self._constraints.check(filled, limit), *self._protections.check(filled)]
+        if self._detectors is not None:
+            found.extend(self._detectors.check(filled))
+        run = self._rules.run(value, mode, now, self._level)
+        return Validation(
+            (*self._leveled(found), *run.violations)[:limit],
+            self._payloads.plain(run.value),
+            is_changed=run.value is not reading.value,
+            outcomes=run.outcomes,
+        )
+
+    def mask(self, value: object) -> object:
+        """Return a plain value as JSON may show it: sensitive fields masked, of bounded size."""
+        return self._masker.mask(value)
+
+    def mask_violation(self, violation: Violation) -> Violation:
+        """Return a violation that tells nothing of a sensitive field's value."""
+        return self._masker.mask_violation(violation)
+
+    def _leveled(self, violations: Iterable[Violation]) -> Iterable[Violation]:
+        """Give each violation the level of the version or subject, unless it is of a policy, which has its own."""
+        for violation in violations:
+            level = self._level
+            if violation.kind is ViolationKind.PII_FOUND:
+                level = self._pii_level
+            elif violation.kind is ViolationKind.NOT_PROTECTED:
+                level = violation.level
+            yield violation if violation.level is level else msgspec.structs.replace(violation, level=level)
+
+
+def check_terms(shape: Shape, terms: Terms) -> None:
+    """Refuse what a version cannot promise. Raises InvalidConstraint, PolicyNotMet."""
+    version_level(terms.metadata)
+    pii_level(terms.metadata)
+    unmet = check_policies(terms.policies, shape, FieldTags(terms.metadata), terms.rule_set)
+    if unmet:
+        raise PolicyNotMet("; ".join(unmet))
+
+
+def version_level(metadata: Metadata | None) -> ValidationLevel | None:
+    """Return the level that a version's metadata states. Raises InvalidConstraint."""
+    stated = property_of(metadata, LEVEL_PROPERTY)
+    return None if stated is None else _level(LEVEL_PROPERTY, stated)
+
+
+def pii_level(metadata: Metadata | None) -> ValidationLevel | None:
+    """Return what PII in an untagged field means; None when it is not looked for. Raises InvalidConstraint."""
+    stated = property_of(metadata, PII_PROPERTY)
+    if stated is None:
+        return ValidationLevel.WARN
+    return None if stated == OFF else _level(PII_PROPERTY, stated, OFF)
+
+
+def _level(name: str, stated: str, *others: str) -> ValidationLevel:
+    try:
+        return ValidationLevel(stated)
+    except ValueError:
+        allowed = ", ".join((*ValidationLevel, *others))
+        raise InvalidConstraint(f"The property '{name}' of the metadata is '{stated}'; allowed are {allowed}") from None

@@ -1,0 +1,97 @@
+"""Personal data and secrets in fields that have no tag to say so: warnings, never with the thing itself.
+
+Refuses to look into fields that are tagged as sensitive (`contracts.sensitive` checks those), and to know the shapes
+of such data (`contracts.pii_shapes`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from itertools import islice
+
+from llm_schema_registry.contracts.fields import FieldTags, escape
+from llm_schema_registry.contracts.jsonable import key_text
+from llm_schema_registry.contracts.pii_shapes import find_pii
+from llm_schema_registry.contracts.tagged import SENSITIVE_TAGS, Part, TaggedFields
+from llm_schema_registry.formats.shape import Shape, ShapeKind
+from llm_schema_registry.model import ValidationLevel, Violation, ViolationKind, ViolationSource
+
+MAX_TEXT = 10_000
+"""Characters of one text that are searched; what follows is not."""
+
+MAX_ALL_TEXT = 200_000
+MAX_TEXTS = 1_000
+MAX_PARTS = 20_000
+"""Characters and texts of one value that are searched, and parts that are looked into for them."""
+
+_SHORTEST = 7
+_MAX_MASKED = 40
+_Place = tuple[str, Part, object]
+_WORD_CHAR = re.compile(r"\w")
+
+
+class Detectors:
+    """The search through all text of a value outside sensitive fields; keys of maps are not searched."""
+
+    def __init__(self, shape: Shape, tags: FieldTags, sensitive: Collection[str] = SENSITIVE_TAGS) -> None:
+        """Search where no field has one of the tags that count as sensitive."""
+        self._fields = TaggedFields(shape, tags, sensitive)
+
+    def check(self, plain: object, limit: int = 100) -> list[Violation]:
+        """Return up to `limit` findings of level WARN, at most one of each shape for a text. Raises nothing."""
+        return list(islice(self._violations(plain), limit))
+
+    def _violations(self, plain: object) -> Iterator[Violation]:
+        left = MAX_ALL_TEXT
+        for path, schema_path, text in islice(self._texts(plain), MAX_TEXTS):
+            searched = text[: min(MAX_TEXT, left)]
+            left -= len(searched)
+            for what, value in find_pii(searched).items():
+                yield Violation(
+                    kind=ViolationKind.PII_FOUND,
+                    path=path,
+                    message=f"The text at '{path}' seems to hold {what}; tag the field, mask it or leave it out",
+                    expected="neither personal data nor secrets in a field without a tag",
+                    found=_WORD_CHAR.sub("*", value[:_MAX_MASKED]),
+                    schema_path=schema_path,
+                    source=ViolationSource.SENSITIVITY,
+                    level=ValidationLevel.WARN,
+                )
+
+    def _texts(self, plain: object) -> Iterator[tuple[str, str, str]]:
+        """Yield path, schema path and text of every text that may hold something, in the order of the value."""
+        waiting: list[Iterator[_Place]] = [iter([("", self._fields.top, plain)])]
+        left = MAX_PARTS
+        while waiting and left:
+            place = next(waiting[-1], None)
+            if place is None:
+                waiting.pop()
+                continue
+            left -= 1
+            path, part, value = place
+            if part.is_sensitive:
+                continue
+            if isinstance(value, str):
+                if len(value) >= _SHORTEST and not _is_symbol(part):
+                    yield path, part.schema_path, value
+            elif isinstance(value, dict):
+                waiting.append(self._members(path, part, value))
+            elif isinstance(value, list):
+                waiting.append(self._items(path, part, value))
+
+    def _members(self, path: str, part: Part, value: dict[object, object]) -> Iterator[_Place]:
+        for name, item in value.items():
+            if isinstance(item, str | dict | list):
+                key = key_text(name)
+                yield f"{path}/{escape(key)}", self._fields.member(part, key), item
+
+    def _items(self, path: str, part: Part, value: list[object]) -> Iterator[_Place]:
+        inside = self._fields.item(part)
+        for index, item in enumerate(value):
+            if isinstance(item, str | dict | list):
+                yield f"{path}/{index}", inside, item
+
+
+def _is_symbol(part: Part) -> bool:
+    return bool(part.shapes) and all(shape.kind is ShapeKind.ENUM for shape in part.shapes)

@@ -1,0 +1,129 @@
+"""What may be kept of a payload that broke its contract: JSON with sensitive fields masked, cut to a small size.
+
+Refuses to keep anything of bytes that could not be decoded: nobody knows what is in them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+
+import msgspec
+
+from llm_schema_registry.contracts.fields import FieldTags
+from llm_schema_registry.contracts.jsonable import key_text, scalar_to_jsonable
+from llm_schema_registry.contracts.tagged import SENSITIVE_TAGS, Part, TaggedFields
+from llm_schema_registry.formats.shape import Shape
+from llm_schema_registry.model import Violation, ViolationKind
+
+MASK = "***"
+"""What stands in place of a sensitive value."""
+
+CUT = "…"
+"""What stands where something was left out, as text, as an item or as a member."""
+
+MAX_BYTES = 16 * 1024
+"""Bytes of a masked value when it is written as JSON, at most."""
+
+MAX_TEXT = 256
+"""Characters of one text or key in a masked value."""
+
+_RESERVE = 6 * 1024
+"""Bytes for the member in hand when the rest is spent, every character escaped, and for a cut at every open depth."""
+
+_WITHOUT_VALUE = frozenset(
+    {
+        ViolationKind.FIELD_MISSING,
+        ViolationKind.FRAME_BROKEN,
+        ViolationKind.NOT_NULLABLE,
+        ViolationKind.NOT_PROTECTED,
+        ViolationKind.PII_FOUND,
+        ViolationKind.RULE_FAILED,
+        ViolationKind.TOO_DEEP,
+        ViolationKind.TOO_LARGE,
+        ViolationKind.TRAILING_BYTES,
+        ViolationKind.TRUNCATED,
+    }
+)
+"""The kinds whose message tells of no value."""
+
+
+class Masker:
+    """Masks what lies in sensitive fields of one schema's values.
+
+    If a schema has such fields, whatever it does not know is masked too: a misspelt name must not show a secret.
+    """
+
+    def __init__(self, shape: Shape, tags: FieldTags, sensitive: Collection[str] = SENSITIVE_TAGS) -> None:
+        """Mask the fields with one of the tags that count as sensitive."""
+        self._fields = TaggedFields(shape, tags, sensitive)
+
+    def mask(self, plain: object) -> object:
+        """Return a value that JSON can hold, of at most `MAX_BYTES`, with sensitive fields masked. Raises nothing."""
+        return _Masking(self._fields).of(self._fields.top, plain)
+
+    def mask_violation(self, violation: Violation) -> Violation:
+        """Return the violation without what it tells of a sensitive field's value."""
+        if self._fields.is_empty:
+            return violation
+        part = self._fields.at(violation.path)
+        if part is not None and not self._fields.reaches(part):
+            return violation
+        message = violation.message
+        if violation.kind not in _WITHOUT_VALUE:
+            by = f" of the rule '{violation.rule}'" if violation.rule else ""
+            message = f"The value at '{violation.path}' is hidden, it is sensitive: {violation.kind}{by}"
+        return msgspec.structs.replace(violation, message=message, found=violation.found and MASK)
+
+
+class _Masking:
+    """The masking of one value, with the bytes that are left for it."""
+
+    def __init__(self, fields: TaggedFields) -> None:
+        self._fields = fields
+        self._left = MAX_BYTES - _RESERVE
+
+    def of(self, part: Part, value: object) -> object:
+        """Return a part of the value, masked. Depth is bounded by what readers let through."""
+        if value is None:
+            return self._spend(value)
+        if not (part.shapes or self._fields.is_empty):  # sensitive, or not known
+            return self._spend(MASK)
+        if isinstance(value, dict):
+            return self._object(part, value)
+        if isinstance(value, list):
+            return self._array(part, value)
+        written = scalar_to_jsonable(value[: MAX_TEXT + 1] if isinstance(value, str | bytes) else value)
+        return self._spend(_cut(written) if isinstance(written, str) else written)
+
+    def _spend(self, written: object) -> object:
+        self._left -= len(json.dumps(written)) + 2
+        return written
+
+    def _object(self, part: Part, value: dict[object, object]) -> dict[str, object]:
+        self._left -= 4
+        masked: dict[str, object] = {}
+        for name, item in value.items():
+            if self._left <= 0:
+                masked[CUT] = CUT
+                break
+            key = key_text(name)
+            short = _cut(key)
+            self._spend(short)
+            masked[short] = self.of(self._fields.member(part, key), item)
+        return masked
+
+    def _array(self, part: Part, value: list[object]) -> list[object]:
+        self._left -= 4
+        masked: list[object] = []
+        inside = self._fields.item(part)
+        for item in value:
+            if self._left <= 0:
+                masked.append(CUT)
+                break
+            masked.append(self.of(inside, item))
+        return masked
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}{CUT}"

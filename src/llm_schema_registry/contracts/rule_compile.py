@@ -1,0 +1,248 @@
+"""Makes the CEL rules of a rule set ready to run, or says what is wrong with one, where, and how to mend it.
+
+Refuses to run a rule. Rules of other types (JSONATA, ENCRYPT, ...) are left to the clients that know them, and so are
+those that use Confluent's variants, which this executor lacks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from llm_schema_registry.contracts.cel import Environment, NotCompiled, NotEvaluated, Program
+from llm_schema_registry.contracts.cel_ast import Tree
+from llm_schema_registry.contracts.cel_cost import (
+    SMALLEST_PAYLOAD,
+    Estimate,
+    costs_by_bits,
+    largest_payload,
+)
+from llm_schema_registry.contracts.cel_types import Declared, declare, type_name
+from llm_schema_registry.contracts.fields import FieldPaths, FieldTags
+from llm_schema_registry.contracts.functions import COMPARISONS, FUNCTIONS
+from llm_schema_registry.contracts.reference_data import DataSet, catalog_functions
+from llm_schema_registry.contracts.rule_wording import Wording, did_you_mean
+from llm_schema_registry.errors import InvalidRuleSet
+from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
+from llm_schema_registry.model import Rule, RuleKind, RuleMode, ValidationLevel
+
+MAX_LENGTH = 8_192
+"""Characters of an expression; the engine would take 100,000 and a third of a second."""
+
+PRIMITIVES = frozenset(
+    {
+        ShapeKind.STRING,
+        ShapeKind.BYTES,
+        ShapeKind.INT,
+        ShapeKind.LONG,
+        ShapeKind.FLOAT,
+        ShapeKind.DOUBLE,
+        ShapeKind.BOOLEAN,
+        ShapeKind.NULL,
+    }
+)
+"""The kinds of fields that Confluent's CEL_FIELD looks at."""
+
+MESSAGE, FIELD = "CEL", "CEL_FIELD"
+PAYLOAD_VARIABLES = frozenset({"message", "event", "value"})
+_MESSAGE_VARIABLES = {"message": "dyn", "event": "dyn", "now": "timestamp"}
+_FIELD_VARIABLES = {
+    "value": "dyn",
+    "fullName": "string",
+    "name": "string",
+    "typeName": "string",
+    "tags": "strings",
+    "message": "dyn",
+    "event": "dyn",
+    "now": "timestamp",
+}
+_MODES = {
+    RuleMode.WRITE: frozenset({RuleMode.WRITE}),
+    RuleMode.READ: frozenset({RuleMode.READ}),
+    RuleMode.WRITEREAD: frozenset({RuleMode.WRITE, RuleMode.READ}),
+}
+_PAYLOAD = re.compile(r"\b(?:message|event)\b")
+_NOW = re.compile(r"\bnow\b")
+_NOT_A_RANGE = re.compile(r"expression of type '(.*)' cannot be the range of a comprehension")
+_VARIANT = re.compile(r"\bvariants?\s*[.(]")
+_NOT_LINE = re.compile(r"[^\n]")
+_CATALOG = re.compile(r"""\bcatalog(?:Has)?\s*\(\s*(?:"([^"\\]*)"|'([^'\\]*)')""")
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A rule that can be run. `place` is where it stands in the rule set; `level` is its own, None when it names none.
+
+    `paths` lead to its fields (CEL_FIELD), else None. `costs` are the nanoseconds that one evaluation can take, by the
+    bits of the length of what it is given.
+    """
+
+    rule: Rule
+    place: str
+    name: str
+    kind: RuleKind
+    modes: frozenset[RuleMode]
+    level: ValidationLevel | None
+    guard: Program | None
+    body: Program
+    paths: FieldPaths | None
+    estimates: tuple[Estimate, ...]
+    costs: tuple[float, ...]
+    data_sets: frozenset[str]
+    needs_message: bool
+    needs_now: bool
+
+
+class RuleCompiler:
+    """Compiles the rules of one version of a schema."""
+
+    def __init__(self, shape: Shape, tags: FieldTags, data: Mapping[str, DataSet]) -> None:
+        self._shape = shape
+        self._tags = tags
+        self._data = data
+        self._sizes = {name: found.size for name, found in data.items()}
+        self._functions = (*FUNCTIONS, *catalog_functions(data))
+        self._python = frozenset(function.name for function in self._functions)
+        self._declared: Declared = declare(shape)
+        self._checking = (*self._functions, *COMPARISONS, *self._declared.functions)
+        self._wording = Wording(
+            self._declared.records, (*_FIELD_VARIABLES, *(function.name for function in self._checking))
+        )
+        self.messages = Environment(self._declared.pool, _MESSAGE_VARIABLES, self._functions)
+        self.fields = Environment(self._declared.pool, _FIELD_VARIABLES, self._functions)
+
+    def compile(self, place: str, rule: Rule) -> CompiledRule | None:
+        """Return a rule ready to run, None when it is not one of CEL. Raises InvalidRuleSet."""
+        kind_of_rule, source = (rule.type or "").upper(), rule.expr
+        if kind_of_rule not in {MESSAGE, FIELD} or not source or _VARIANT.search(source):
+            return None
+        place = f"{place} ('{rule.name}')"
+        if len(source) > MAX_LENGTH:
+            raise InvalidRuleSet(f"{place}: expr has {len(source)} characters; at most {MAX_LENGTH} are allowed")
+        paths = self._paths(rule) if kind_of_rule == FIELD else None
+        guard_source, separator, body_source = source.partition(";")
+        if not separator:
+            guard_source, body_source = "", source
+        estimates = []
+        programs: list[Program | None] = []
+        # What stands before an expression becomes blank, so that places are those in the whole.
+        blank = _NOT_LINE.sub(" ", guard_source + separator) if separator else ""
+        for text in (guard_source, blank + body_source):
+            if not text.strip():
+                if text is guard_source:
+                    programs.append(None)
+                    continue
+                raise InvalidRuleSet(f"{place}: expr has nothing behind its guard and ';'")
+            checker = self._checker(paths, has_guard=bool(guard_source.strip()))
+            tree, estimate = self._check(place, source, text, checker)
+            estimates.append(estimate)
+            programs.append((self.messages if paths is None else self.fields).load(tree.runnable()))
+        guard, body = programs
+        if body is None:
+            raise InvalidRuleSet(f"{place}: expr is empty")
+        if not largest_payload(estimates):
+            raise InvalidRuleSet(
+                f"{place}: expr could take more than a second, or build more than 16 MiB, for a payload of "
+                f"{SMALLEST_PAYLOAD} bytes; loops in loops, chains of 'map' and looking through reference data in a "
+                "loop do that ('catalogHas' finds a key at once)"
+            )
+        return CompiledRule(
+            rule=rule,
+            place=place,
+            name=rule.name or "",
+            kind=rule.kind or RuleKind.TRANSFORM,
+            modes=_MODES.get(rule.mode or RuleMode.WRITEREAD, frozenset()),
+            level=_level(place, rule),
+            guard=guard,
+            body=body,
+            paths=paths,
+            estimates=tuple(estimates),
+            costs=() if paths is None else costs_by_bits(estimates),
+            data_sets=self._data_sets(place, source),
+            needs_message=_PAYLOAD.search(source) is not None,
+            needs_now=_NOW.search(source) is not None,
+        )
+
+    def _paths(self, rule: Rule) -> FieldPaths:
+        wanted = frozenset(rule.tags or ())
+        return FieldPaths(self._shape, lambda field: not wanted or not wanted.isdisjoint(self._tags.of(field)))
+
+    def _checker(self, paths: FieldPaths | None, *, has_guard: bool) -> Environment:
+        if paths is None:
+            value = self._declared.value
+            return Environment(
+                self._declared.pool, {**_MESSAGE_VARIABLES, "message": value, "event": value}, self._checking
+            )
+        variables = dict(_FIELD_VARIABLES)
+        # A guard may choose between types by their names, which the checker does not follow.
+        kinds = {type_name(leaf) for field in paths.wanted for leaf in _leaves(field)}
+        if len(kinds) == 1 and not has_guard:
+            variables["value"] = kinds.pop()
+        return Environment(self._declared.pool, variables, self._checking)
+
+    def _check(self, place: str, source: str, text: str, checker: Environment) -> tuple[Tree, Estimate]:
+        try:
+            tree = Tree(self._checked(text, checker))
+            estimate = Estimate(tree, PAYLOAD_VARIABLES, self._python, self._sizes)
+        except NotCompiled as error:
+            raise InvalidRuleSet(f"{place}: {self._wording.explain(source, error.problem)}") from None
+        except ValueError as error:
+            raise InvalidRuleSet(f"{place}: expr can not be used: {error}") from None
+        for pattern in estimate.patterns:
+            self._check_pattern(place, pattern)
+        return tree, estimate
+
+    def _checked(self, text: str, checker: Environment) -> bytes:
+        try:
+            return checker.check(text)
+        except NotCompiled as error:
+            found = _NOT_A_RANGE.search(error.problem.text)
+            if found is None or found[1] not in self._declared.records:
+                raise
+            # Rules may go over the fields of a record as over a map's keys, which the checker does not know.
+            return Environment(self._declared.pool, _MESSAGE_VARIABLES, self._checking).check(text)
+
+    def _check_pattern(self, place: str, pattern: str) -> None:
+        program = self.messages.compile("''.matches(message)")
+        try:
+            program.evaluate(self.messages.bind({"message": pattern}))
+        except NotEvaluated as error:
+            raise InvalidRuleSet(f"{place}: {error}; the syntax is RE2's, without look-around") from None
+
+    def _data_sets(self, place: str, source: str) -> frozenset[str]:
+        names = {match[1] or match[2] for match in _CATALOG.finditer(source)}
+        for name in sorted(names - set(self._data)):
+            raise InvalidRuleSet(
+                f"{place}: there is no set of reference data named '{name}'{did_you_mean(name, self._data)}"
+            )
+        return frozenset(names)
+
+
+def _leaves(field: ShapeField) -> list[Shape]:
+    """Return the types of a field, or of what its lists and maps hold, that CEL_FIELD looks at."""
+    found: list[Shape] = []
+    seen: set[int] = set()
+    waiting = [field.shape]
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if current.kind in PRIMITIVES:
+            found.append(current)
+        elif current.kind in {ShapeKind.ARRAY, ShapeKind.MAP} and current.items is not None:
+            waiting.append(current.items)
+        elif current.kind is ShapeKind.COMBINED:
+            waiting.extend(current.branches)
+    return found
+
+
+def _level(place: str, rule: Rule) -> ValidationLevel | None:
+    given = (rule.params or {}).get("level")
+    if given is None:
+        return None
+    try:
+        return ValidationLevel(given.upper())
+    except ValueError:
+        raise InvalidRuleSet(f"{place}: params.level is '{given}'; allowed are STRICT, WARN, MONITOR") from None

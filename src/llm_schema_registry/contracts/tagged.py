@@ -1,0 +1,90 @@
+"""Which parts of a value lie in fields that are tagged as sensitive, whichever branch of a union they may belong to.
+
+Refuses to judge or change a value. Where the schema leaves open what a part is, every possibility counts, so that a
+doubt never shows what should be hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from llm_schema_registry.contracts.fields import FieldTags, choices_of, walk_fields
+from llm_schema_registry.formats.shape import Shape, ShapeKind
+
+SENSITIVE_TAGS = frozenset({"PII", "SECRET", "SENSITIVE", "PHI", "PCI", "CREDENTIAL"})
+"""The tags that make a field sensitive when nothing else is said."""
+
+
+class Part(NamedTuple):
+    """A part of a value: the shapes that it may have, none when the schema does not know it, unions taken apart.
+
+    `schema_path` is that of the field that the part is, or is in.
+    """
+
+    shapes: tuple[Shape, ...]
+    schema_path: str
+    is_sensitive: bool = False
+
+
+class TaggedFields:
+    """The sensitive fields of one shape. Immutable but for a memory of unions taken apart."""
+
+    def __init__(self, shape: Shape, tags: FieldTags, sensitive: Collection[str] = SENSITIVE_TAGS) -> None:
+        """Find the fields with one of the tags that count as sensitive."""
+        self._sensitive = {id(field) for field in walk_fields(shape) if not tags.of(field).isdisjoint(sensitive)}
+        self._reaching: dict[int, bool] = {}
+        self.top = Part(tuple(choices_of(shape)), "")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no field is sensitive."""
+        return not self._sensitive
+
+    def member(self, part: Part, key: str) -> Part:
+        """Return what an object holds under a key."""
+        shapes: dict[int, Shape] = {}
+        schema_path = part.schema_path
+        for shape in part.shapes:
+            if shape.kind is ShapeKind.RECORD and key in shape.fields:
+                field = shape.fields[key]
+                if id(field) in self._sensitive:
+                    return Part((), field.schema_path, is_sensitive=True)
+                schema_path = field.schema_path
+                shapes.update((id(choice), choice) for choice in choices_of(field.shape))
+            elif shape.kind is ShapeKind.MAP and shape.items is not None:
+                shapes.update((id(choice), choice) for choice in choices_of(shape.items))
+            elif shape.kind is ShapeKind.ANY:
+                shapes[id(shape)] = shape
+        return Part(tuple(shapes.values()), schema_path)
+
+    def item(self, part: Part) -> Part:
+        """Return what an array holds."""
+        shapes: dict[int, Shape] = {}
+        for shape in part.shapes:
+            if shape.kind is ShapeKind.ARRAY and shape.items is not None:
+                shapes.update((id(choice), choice) for choice in choices_of(shape.items))
+            elif shape.kind is ShapeKind.ANY:
+                shapes[id(shape)] = shape
+        return Part(tuple(shapes.values()), part.schema_path)
+
+    def at(self, path: str) -> Part | None:
+        """Return the part that a JSON Pointer leads to, or None when the way leads through a sensitive field, or to
+        where the schema knows nothing.
+        """
+        part = self.top
+        for token in path.split("/")[1:]:
+            name = token.replace("~1", "/").replace("~0", "~")
+            member, item = self.member(part, name), self.item(part)
+            if member.is_sensitive:
+                return None
+            shapes = {id(shape): shape for shape in (*member.shapes, *item.shapes)}
+            part = Part(tuple(shapes.values()), member.schema_path)
+        return part if part.shapes else None
+
+    def reaches(self, part: Part) -> bool:
+        """Whether a sensitive field lies inside a part."""
+        for shape in part.shapes:
+            if id(shape) not in self._reaching:
+                self._reaching[id(shape)] = any(id(field) in self._sensitive for field in walk_fields(shape))
+        return any(self._reaching[id(shape)] for shape in part.shapes)

@@ -1,0 +1,167 @@
+"""From a stored schema to its contract: the policies, levels and reference data in force, and contracts kept ready.
+
+Refuses to judge payloads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from llm_schema_registry.contracts.contract import Contract, Terms, check_terms
+from llm_schema_registry.contracts.reference_data import DataSet, names_of_data, read_data_set
+from llm_schema_registry.contracts.sensitive import Policy, read_policy
+from llm_schema_registry.documents import Document, DocumentKind
+from llm_schema_registry.errors import InvalidConstraint, InvalidRuleSet
+from llm_schema_registry.formats import get_format
+from llm_schema_registry.formats.base import Parsed, ResolvedReference
+from llm_schema_registry.model import Config, RuleSet, Schema, SchemaContent, Subject, ValidationLevel
+from llm_schema_registry.registry.operation import Call
+from llm_schema_registry.registry.references import resolve
+from llm_schema_registry.registry.scopes import load_scopes
+from llm_schema_registry.store.base import Reader
+
+MAX_MESSAGES = 50
+
+
+class Governed(NamedTuple):
+    """A stored schema with what is in force for its payloads.
+
+    `subject` is one that uses the schema, or its whole context when none does; `version` is None when the schema was
+    asked for by its id.
+    """
+
+    schema: Schema
+    subject: Subject
+    version: int | None
+    parsed: Parsed
+    references: tuple[ResolvedReference, ...]
+    level: ValidationLevel | None
+    policies: tuple[Document, ...]
+    data: tuple[Document, ...]
+
+
+async def govern(call: Call, reader: Reader, schema: Schema, subject: Subject, version: int | None) -> Governed:
+    """Read what is in force for a schema's payloads. Raises InvalidSchema when it can be read no more."""
+    config = (await load_scopes(reader, subject)).config(call.policy.default_level)
+    content = schema.content
+    references = (await resolve(reader, schema.context, content.references)).resolved
+    return Governed(
+        schema=schema,
+        subject=subject,
+        version=version,
+        parsed=await call.engines.parse(content.schema_type, content.text, references),
+        references=references,
+        level=config.validation_level,
+        policies=await _policies(reader, subject),
+        data=await _data(reader, content.rule_set),
+    )
+
+
+async def prepare(call: Call, governed: Governed, message: str = "") -> Contract:
+    """Return the contract for payloads of one Protobuf message, or of the schema. It is made once and kept.
+
+    Raises InvalidRuleSet and InvalidConstraint when the schema was registered without being held to them, and
+    InvalidPayload for a message that it does not have.
+    """
+    schema = governed.schema
+    key = (schema.context, schema.guid, message, governed.level, governed.policies, governed.data)
+    kept = call.engines.contracts.get(key)
+    # References of equal content may lead to other texts elsewhere, or later.
+    if kept is not None and kept[0] is governed.parsed:
+        return kept[1]
+    fmt = get_format(call.engines.formats, schema.content.schema_type)
+    content, level = schema.content, governed.level
+
+    def make() -> Contract:
+        terms = _terms(content, content.rule_set, level, governed.policies, governed.data)
+        return Contract(fmt.payloads(governed.parsed, message), terms)
+
+    contract = await call.engines.run(make)
+    call.engines.contracts[key] = (governed.parsed, contract)
+    return contract
+
+
+async def check_content(
+    call: Call, reader: Reader, subject: Subject, content: SchemaContent, parsed: Parsed, config: Config
+) -> None:
+    """Hold a new version to its own rules and constraints, and to the policies for its subject.
+
+    Rules and constraints are about one message, and a Protobuf file has several: they must fit one of the first
+    MAX_MESSAGES. Rules are not looked into under `validateRules` false. Raises InvalidRuleSet, InvalidConstraint,
+    PolicyNotMet.
+    """
+    rule_set = None if config.validate_rules is False else content.rule_set
+    policies = await _policies(reader, subject)
+    if rule_set is None and content.metadata is None and not policies:
+        return
+    data = await _data(reader, rule_set)
+    fmt = get_format(call.engines.formats, content.schema_type)
+
+    def check() -> None:
+        all_payloads = [fmt.payloads(parsed, message) for message in fmt.messages(parsed)[:MAX_MESSAGES]]
+        for payloads in all_payloads:
+            check_terms(payloads.shape, _terms(content, content.rule_set, None, policies, ()))
+        terms = _terms(content, rule_set, None, (), data)
+        refusal: InvalidRuleSet | InvalidConstraint | None = None
+        for payloads in all_payloads:
+            try:
+                Contract(payloads, terms)
+            except (InvalidRuleSet, InvalidConstraint) as refused:
+                refusal = refusal or refused
+            else:
+                return
+        if refusal is not None:
+            raise refusal
+
+    await call.engines.run(check)
+
+
+def policy_of(document: Document) -> Policy:
+    """Read a policy. Raises InvalidDocument."""
+    return _policy(document.name, document.body)
+
+
+def data_set_of(document: Document) -> DataSet:
+    """Read a set of reference data. Raises InvalidDocument."""
+    return _data_set(document.name, document.version, document.body)
+
+
+async def _policies(reader: Reader, subject: Subject) -> tuple[Document, ...]:
+    """Return the policies that hold for a subject, by name."""
+    policies = await reader.list_documents(DocumentKind.POLICY)
+    return tuple(each for each in policies if str(subject).startswith(policy_of(each).subject_prefix))
+
+
+async def _data(reader: Reader, rule_set: RuleSet | None) -> tuple[Document, ...]:
+    """Return the sets of reference data that rules name, as far as they are there, by name."""
+    names = names_of_data(rule_set)
+    found = [await reader.find_document(DocumentKind.REFERENCE_DATA, name) for name in sorted(names)]
+    return tuple(document for document in found if document is not None)
+
+
+def _terms(
+    content: SchemaContent,
+    rule_set: RuleSet | None,
+    level: ValidationLevel | None,
+    policies: Iterable[Document],
+    data: Iterable[Document],
+) -> Terms:
+    return Terms(
+        metadata=content.metadata,
+        rule_set=rule_set,
+        level=level,
+        policies=tuple(policy_of(each) for each in policies),
+        data={each.name: data_set_of(each) for each in data},
+    )
+
+
+@lru_cache(1024)
+def _policy(name: str, body: str) -> Policy:
+    return read_policy(name, body)
+
+
+@lru_cache(32)
+def _data_set(name: str, version: int, body: str) -> DataSet:
+    return read_data_set(name, version, body)
