@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from cli_command import Cli
@@ -32,6 +33,7 @@ class Registry:
 
     def __init__(self, folder: Path, server: ServerProcess) -> None:
         self.cli = Cli(folder, server.url)
+        self.url = server.url
         self.remote = Remote(server.url)
         self._file = folder / "registry.db"
 
@@ -96,6 +98,24 @@ def test_all_of_it_is_installed_once(registry: Registry) -> None:
     assert registry.events() == log
     shown = registry.cli.run("catalogue", "install")
     assert (shown.returncode, shown.stdout.splitlines()[-1]) == (0, "Nothing changed.")
+
+
+def test_every_example_behaves_on_the_server(registry: Registry) -> None:
+    registry.install()
+    for subject, entry in ENTRIES.items():
+        lines = [json.dumps(json.loads(bytes(example.payload))) for example in entry.examples]
+        answer = httpx.post(
+            f"{registry.url}/v1/subjects/{subject}/versions/latest/validate",
+            content="\n".join(lines),
+            headers={"content-type": "application/x-ndjson"},
+        )
+        judged = [json.loads(line) for line in answer.text.splitlines()]
+        for example, verdict in zip(entry.examples, judged, strict=True):
+            found = {(row["kind"], row["path"], row.get("rule", "")) for row in verdict.get("violations", ())}
+            wanted = {(expected.kind, expected.path, expected.rule) for expected in example.violations}
+            assert found == wanted, (subject, example.name)
+            assert verdict["valid"] is not bool(example.violations)
+            assert "annotations" not in verdict
 
 
 def test_two_at_the_same_time_install_it_once(registry: Registry) -> None:
