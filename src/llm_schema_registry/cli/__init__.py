@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from llm_schema_registry import __version__
-from llm_schema_registry.cli import backup, check, config, mode, schema, validate
+from llm_schema_registry.cli import backup, catalogue, check, config, mode, schema, validate
 from llm_schema_registry.cli.failure import Failure
 from llm_schema_registry.cli.output import harmless
 from llm_schema_registry.cli.serve import serve
@@ -26,6 +26,7 @@ app.add_typer(check.app)
 app.add_typer(config.app, name="config")
 app.add_typer(mode.app, name="mode")
 app.add_typer(backup.app)
+app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(validate.app)
 
 

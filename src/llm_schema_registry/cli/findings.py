@@ -6,8 +6,14 @@ Refuses to judge. The messages are lines that look like JSON and are not (rest-a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+
+import msgspec
+
+from llm_schema_registry.cli.remote import Remote
+from llm_schema_registry.model import Severity
+from llm_schema_registry.wire.report import ReportBody
 
 INCOMPATIBLE_CODES = frozenset({409, 40901})
 """The code of a refused registration: ours, and that of older servers (rest-api section 2)."""
@@ -50,6 +56,21 @@ def readable(refusal: str) -> str:
     details = details.partition(", {oldSchemaVersion:")[0]
     found = [_finding(match) for match in _FINDING.finditer(details)]
     return "\n".join([f"{sentence}:", *(f"  {finding}" for finding in found)]) if found else refusal
+
+
+def told(remote: Remote) -> Iterator[str]:
+    """Write what the report on a registration says of harm; nothing when the server keeps none."""
+    if remote.report is None:
+        return
+    report = msgspec.convert(remote.get(remote.report), ReportBody)
+    if not report.is_compatible:
+        versions = ", ".join(map(str, report.compared_versions))
+        yield f"the schema is incompatible with version {versions} (level {report.level}, policy {report.policy}):"
+    for finding in report.findings:
+        word = "error" if finding.severity is Severity.BREAKING else "warning"
+        yield f"{word}  {finding.kind}  {finding.reader.path if finding.reader else ''}".rstrip()
+        yield f"  {finding.explanation}"
+        yield f"  fix: {finding.remedy}"
 
 
 def _finding(match: re.Match[str]) -> Finding:

@@ -6,17 +6,15 @@ Refuses to decide anything: the server does.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from llm_schema_registry.cli.config import LEVELS
 from llm_schema_registry.cli.failure import Failure, Refused
-from llm_schema_registry.cli.findings import INCOMPATIBLE_CODES, readable
+from llm_schema_registry.cli.findings import INCOMPATIBLE_CODES, readable, told
 from llm_schema_registry.cli.output import Output, harmless, print_json, print_schema
-from llm_schema_registry.cli.remote import Remote, path
+from llm_schema_registry.cli.remote import path
 from llm_schema_registry.cli.schema_file import (
     Normalize,
     References,
@@ -28,8 +26,7 @@ from llm_schema_registry.cli.schema_file import (
     type_of,
 )
 from llm_schema_registry.cli.session import Session, command
-from llm_schema_registry.model import CompatibilityLevel, Severity
-from llm_schema_registry.wire.report import ReportBody
+from llm_schema_registry.model import CompatibilityLevel
 
 app = typer.Typer(help="Register, read, search and delete schemas.", no_args_is_help=True)
 
@@ -87,9 +84,8 @@ def register(
     except Refused as refused:
         if refused.code not in INCOMPATIBLE_CODES:
             raise
-        told = "\n".join(_told(session.remote)) or readable(str(refused))
-        raise Refused(refused.code, told) from None
-    for line in _told(session.remote):
+        raise Refused(refused.code, "\n".join(told(session.remote)) or readable(str(refused))) from None
+    for line in told(session.remote):
         typer.echo(harmless(line), err=True)
     _show_identity(session, answer)
 
@@ -253,21 +249,6 @@ def delete(
         ("subject", "deleted", "permanent"),
         [(subject, numbers, permanent)],
     )
-
-
-def _told(remote: Remote) -> Iterator[str]:
-    """Write what the report on a registration says of harm; nothing when the server keeps none."""
-    if remote.report is None:
-        return
-    report = msgspec.convert(remote.get(remote.report), ReportBody)
-    if not report.is_compatible:
-        versions = ", ".join(map(str, report.compared_versions))
-        yield f"the schema is incompatible with version {versions} (level {report.level}, policy {report.policy}):"
-    for finding in report.findings:
-        word = "error" if finding.severity is Severity.BREAKING else "warning"
-        yield f"{word}  {finding.kind}  {finding.reader.path if finding.reader else ''}".rstrip()
-        yield f"  {finding.explanation}"
-        yield f"  fix: {finding.remedy}"
 
 
 def _show_identity(session: Session, row: dict[str, Any]) -> None:
