@@ -1,8 +1,8 @@
 """`make bench`, third table: what validation costs, in this process and over REST.
 
 In process, one event after the other: decoded as everybody does, and judged by its contract. The consumer that it is
-measured against does what consumers do: it decodes an event, prices it, adds it to its sums, writes it as JSON and
-inserts it into a table of a SQLite file, 500 to a transaction.
+measured against does what consumers do: it decodes an event, prices it in decimals, adds it to its sums, writes it as
+JSON and inserts it into a table of a SQLite file, 100 to a transaction that is safe on the disk.
 """
 
 from __future__ import annotations
@@ -12,22 +12,34 @@ import http.client
 import json
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from inference import EVENT, RULES, Case, cases
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.schema_registry.json_schema import JSONDeserializer
+from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+from inference import EVENT, RULES, Case, cases, message_class
+from llm_schema_registry.client import PayloadValidator
 from llm_schema_registry.contracts.contract import PII_PROPERTY, Contract, Terms
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.model import Metadata, RuleSet
 from measure import BIN, free_port, running
 
 EVENTS = 20_000
+HANDLED = 5_000
+COMMIT = 100
+_PRICES = (Decimal("0.000003"), Decimal("0.000015"))
 TURNS = 5
 BATCH = 20_000
 BATCH_TURNS = 5
@@ -35,22 +47,29 @@ _QUIET = Metadata(properties={PII_PROPERTY: "OFF"})
 
 
 class Consumer:
-    """What a consumer does with an event once it is decoded."""
+    """What a consumer does with an event once it is decoded: a table with a key and two indexes, safe on the disk."""
 
     def __init__(self, folder: Path) -> None:
         self._table = sqlite3.connect(folder / "events.db")
         self._table.execute("PRAGMA journal_mode = WAL")
-        self._table.execute("CREATE TABLE events (id TEXT, model TEXT, cost REAL, body TEXT)")
-        self._tokens: Counter[str] = Counter()
+        self._table.execute("PRAGMA synchronous = FULL")
+        self._table.execute("CREATE TABLE events (id TEXT PRIMARY KEY, model TEXT, tenant TEXT, cost TEXT, body TEXT)")
+        self._table.execute("CREATE INDEX by_model ON events (model, id)")
+        self._table.execute("CREATE INDEX by_tenant ON events (tenant, id)")
+        self._spent: Counter[tuple[object, object]] = Counter()
         self._waiting: list[tuple[object, ...]] = []
+        self._count = 0
 
-    def handle(self, event: dict[str, object]) -> None:
-        cost = event["input_tokens"] * 0.000003 + event["output_tokens"] * 0.000015  # type: ignore[operator]  # numbers
-        self._tokens[event["request_model"]] += event["output_tokens"]  # type: ignore[index,operator]  # a text, a number
-        self._waiting.append((event["event_id"], event["request_model"], cost, json.dumps(event)))
-        if len(self._waiting) == 500:
+    def handle(self, event: dict[str, Any]) -> None:
+        self._count += 1
+        model, tenant = event["request_model"], event["tenant"]
+        cost = Decimal(event["input_tokens"]) * _PRICES[0] + Decimal(event["output_tokens"]) * _PRICES[1]
+        self._spent[tenant, model] += cost  # type: ignore[assignment]  # a sum of decimals
+        event["cost"] = str(cost)
+        self._waiting.append((f"{event['event_id']}-{self._count:09}", model, tenant, str(cost), json.dumps(event)))
+        if len(self._waiting) == COMMIT:
             with self._table:
-                self._table.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", self._waiting)
+                self._table.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", self._waiting)
             self._waiting.clear()
 
 
@@ -59,58 +78,91 @@ def contract_of(case: Case, rule_set: RuleSet | None, metadata: Metadata | None)
     return Contract(fmt.payloads(fmt.parse(case.text)), Terms(metadata=metadata, rule_set=rule_set))
 
 
-def microseconds(work: Callable[[bytes], object], payload: bytes) -> float:
-    """Return what one call takes, the median of several turns."""
-    turns = []
-    for _ in range(TURNS):
-        started = time.perf_counter()
-        for _ in range(EVENTS):
-            work(payload)
-        turns.append((time.perf_counter() - started) / EVENTS * 1e6)
-    return statistics.median(turns)
+def microseconds(work: Callable[[bytes], object], payload: bytes, events: int = EVENTS) -> float:
+    """Return what one call takes."""
+    started = time.perf_counter()
+    for _ in range(events):
+        work(payload)
+    return (time.perf_counter() - started) / events * 1e6
+
+
+def medians(works: Sequence[Callable[[bytes], object]], payload: bytes, events: int = EVENTS) -> list[float]:
+    """Return what each takes, measured in turns, so that a busy moment is everybody's."""
+    turns = [[microseconds(work, payload, events) for work in works] for _ in range(TURNS)]
+    return [statistics.median(turn) for turn in zip(*turns, strict=True)]
 
 
 def print_in_process() -> None:
-    print(
-        f"{'us an event':12}{'decode':>9}{'structure':>11}{'ratio':>7}{'10 rules':>10}{'PII':>8}{'consumer':>10}{'validated':>11}{'overhead':>10}"
-    )
-    now = datetime.now(UTC)
+    """Print what reading and judging an event takes, beside the decoder that everybody uses."""
+    titles = ("decode", "structure", "ratio", "10 rules", "PII")
+    print(f"{'us an event':12}" + "".join(f"{title:>11}" for title in titles))
     for case in cases():
-        structure = contract_of(case, None, _QUIET)
-        ruled = contract_of(case, RULES, _QUIET)
-        watchful = contract_of(case, None, None)
-        assert structure.check(case.encoding, case.payload, now=now).violations == ()
-        assert len(ruled.check(case.encoding, case.payload, now=now).outcomes) == 10
-
-        def judged(contract: Contract, case: Case = case) -> Callable[[bytes], object]:
-            return lambda payload: contract.check(case.encoding, payload, now=now)
-
-        decode = microseconds(case.decode, case.payload)
-        plain = microseconds(judged(structure), case.payload)
-        rules = microseconds(judged(ruled), case.payload) - plain
-        pii = microseconds(judged(watchful), case.payload) - plain
-        with tempfile.TemporaryDirectory() as folder:
-            consumer = Consumer(Path(folder))
-            as_record = consumer.handle if case.schema_type != "PROTOBUF" else None
-
-            def handle_decoded(payload: bytes, case: Case = case, consumer: Consumer = consumer) -> None:
-                event = case.decode(payload)
-                consumer.handle(event if as_record else _fields(event))
-
-            def handle_validated(
-                payload: bytes, case: Case = case, consumer: Consumer = consumer, contract: Contract = structure
-            ) -> None:
-                consumer.handle(contract.check(case.encoding, payload, now=now).value)  # type: ignore[arg-type]  # a record
-
-            turns = [
-                (microseconds(handle_decoded, case.payload), microseconds(handle_validated, case.payload))
-                for _ in range(3)
-            ]
-        bare, validated = (statistics.median(each) for each in zip(*turns, strict=True))
-        print(
-            f"{case.schema_type:12}{decode:9.2f}{plain:11.2f}{plain / decode:7.2f}{rules:10.2f}{pii:8.2f}"
-            f"{bare:10.1f}{validated:11.1f}{validated / bare - 1:10.1%}"
+        works = (
+            case.decode,
+            judging(case, contract_of(case, None, _QUIET)),
+            judging(case, contract_of(case, RULES, _QUIET)),
+            judging(case, contract_of(case, None, None)),
         )
+        decode, structure, ruled, watched = medians(works, case.payload)
+        print(
+            f"{case.schema_type:12}{decode:11.2f}{structure:11.2f}{structure / decode:11.2f}{ruled - structure:11.2f}"
+            f"{watched - structure:11.2f}"
+        )
+
+
+def judging(case: Case, contract: Contract) -> Callable[[bytes], object]:
+    """Return what reads and judges a payload, and gives its value."""
+    now = datetime.now(UTC)
+    assert contract.check(case.encoding, case.payload, now=now).is_valid
+    return lambda payload: contract.check(case.encoding, payload, now=now).native
+
+
+def print_consumers(port: int) -> None:
+    """Print what a consumer takes for an event, with a bare decoder, with Confluent's deserializer, and validating."""
+    titles = ("bare", "validated", "overhead", "Confluent's", "ours", "overhead")
+    print(f"\n{'us an event':12}" + "".join(f"{title:>13}" for title in titles))
+    url = f"http://127.0.0.1:{port}"
+    for case in cases():
+        framed = frame(_register(port, f"consumed-{case.schema_type}", case, None, _QUIET), case)
+        contract = contract_of(case, None, _QUIET)
+        with PayloadValidator(url) as validator, SchemaRegistryClient({"url": url}) as client, ExitStack() as stack:
+
+            def consuming(decode: Callable[[bytes], Any], stack: ExitStack = stack) -> Callable[[bytes], None]:
+                consumer = Consumer(Path(stack.enter_context(tempfile.TemporaryDirectory())))
+
+                def consume(payload: bytes) -> None:
+                    event = decode(payload)
+                    consumer.handle(event if isinstance(event, dict) else _fields(event))
+
+                return consume
+
+            bare, validated = medians(
+                [consuming(case.decode), consuming(judging(case, contract))], case.payload, HANDLED
+            )
+            works = [confluents(case, client), lambda payload, ours=validator: ours.validate(payload).native]
+            theirs, ours = medians([consuming(work) for work in works], framed, HANDLED)
+        print(
+            f"{case.schema_type:12}{bare:13.1f}{validated:13.1f}{validated / bare - 1:13.1%}"
+            f"{theirs:13.1f}{ours:13.1f}{ours / theirs - 1:13.1%}"
+        )
+
+
+def confluents(case: Case, client: SchemaRegistryClient) -> Callable[[bytes], object]:
+    """Return Confluent's deserializer for a case. Of JSON it validates too, unless it is told not to."""
+    context = SerializationContext("topic", MessageField.VALUE)
+    if case.schema_type == "AVRO":
+        read: Any = AvroDeserializer(client)
+    elif case.schema_type == "JSON":
+        read = JSONDeserializer(None, schema_registry_client=client, conf={"validate": False})
+    else:
+        read = ProtobufDeserializer(message_class(), {"use.deprecated.format": False}, client)
+    return lambda payload: read(payload, context)
+
+
+def frame(schema_id: int, case: Case) -> bytes:
+    """Put a payload into Confluent's frame; of Protobuf the first message is meant."""
+    indexes = b"\0" if case.schema_type == "PROTOBUF" else b""
+    return b"\0" + schema_id.to_bytes(4) + indexes + case.payload
 
 
 def _fields(message: object) -> dict[str, object]:
@@ -121,41 +173,38 @@ def _fields(message: object) -> dict[str, object]:
     }
 
 
-def print_over_rest() -> None:
-    """Print how many events one worker judges a second in batches of lines."""
+def print_over_rest(port: int) -> None:
+    """Print how many events one worker judges a second in batches of lines, all that is on by default included."""
     print(f"\n{'REST, NDJSON':24}{'events/s':>10}{'MiB/s':>8}{'us/event':>10}")
-    port = free_port()
-    serve = [str(BIN / "llm-schema-registry"), "serve", "--port", str(port), "--log-level", "warning"]
-    with running([*serve, "--database-url", "sqlite://"], port, "/subjects"):
-        for case in cases():
-            for name, rule_set in (("structure", None), ("10 rules", RULES)):
-                subject = f"{case.schema_type}-{name}".replace(" ", "-")
-                _register(port, subject, case, rule_set)
-                line = case.payload if case.schema_type == "JSON" else base64.b64encode(case.payload)
-                body = (line + b"\n") * BATCH
-                query = f"encoding={case.encoding}"
-                rates = [
-                    _batch(port, f"/v1/subjects/{subject}/versions/1/validate?{query}", body)
-                    for _ in range(BATCH_TURNS)
-                ]
-                rate = statistics.median(rates)
-                print(
-                    f"{case.schema_type + ', ' + name:24}{rate:10,.0f}{rate * len(line) / 2**20:8.1f}{1e6 / rate:10.1f}"
-                )
+    for case in cases():
+        for name, rule_set in (("structure", None), ("10 rules", RULES)):
+            subject = f"{case.schema_type}-{name}".replace(" ", "-")
+            _register(port, subject, case, rule_set)
+            line = case.payload if case.schema_type == "JSON" else base64.b64encode(case.payload)
+            body = (line + b"\n") * BATCH
+            query = f"encoding={case.encoding}"
+            rates = [
+                _batch(port, f"/v1/subjects/{subject}/versions/1/validate?{query}", body) for _ in range(BATCH_TURNS)
+            ]
+            rate = statistics.median(rates)
+            print(f"{case.schema_type + ', ' + name:24}{rate:10,.0f}{rate * len(line) / 2**20:8.1f}{1e6 / rate:10.1f}")
 
 
-def _register(port: int, subject: str, case: Case, rule_set: RuleSet | None) -> None:
+def _register(port: int, subject: str, case: Case, rule_set: RuleSet | None, metadata: Metadata | None = None) -> int:
     rules = [
         {"name": rule.name, "kind": rule.kind, "type": rule.type, "expr": rule.expr}
         for rule in (rule_set.domain_rules if rule_set else None) or ()
     ]
     body = {"schema": case.text, "schemaType": case.schema_type, "ruleSet": {"domainRules": rules}}
+    if metadata is not None:
+        body["metadata"] = {"properties": metadata.properties}
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/subjects/{subject}/versions",
         json.dumps(body).encode(),
         {"content-type": "application/json"},
     )
-    urllib.request.urlopen(request, timeout=10).read()
+    schema_id: int = json.loads(urllib.request.urlopen(request, timeout=10).read())["id"]
+    return schema_id
 
 
 def _batch(port: int, path: str, body: bytes) -> float:
@@ -169,7 +218,14 @@ def _batch(port: int, path: str, body: bytes) -> float:
     return BATCH / seconds
 
 
-if __name__ == "__main__":
-    sys.setswitchinterval(0.005)
+def main() -> None:
     print_in_process()
-    print_over_rest()
+    port = free_port()
+    serve = [str(BIN / "llm-schema-registry"), "serve", "--port", str(port), "--log-level", "warning"]
+    with running([*serve, "--database-url", "sqlite://"], port, "/subjects"):
+        print_consumers(port)
+        print_over_rest(port)
+
+
+if __name__ == "__main__":
+    main()

@@ -122,7 +122,7 @@ def cases() -> list[Case]:
     schema = fastavro.parse_schema(AVRO)
     written = io.BytesIO()
     fastavro.schemaless_writer(written, schema, EVENT)
-    message = _message_class()
+    message = message_class()
     return [
         Case(
             "AVRO",
@@ -142,7 +142,7 @@ def cases() -> list[Case]:
     ]
 
 
-def _message_class() -> Any:  # noqa: ANN401  # a class that exists only at run time
+def message_class() -> Any:  # noqa: ANN401  # a class that exists only at run time
     parsed = FORMATS["PROTOBUF"].parse(PROTOBUF)
     file = descriptor_pb2.FileDescriptorProto.FromString(parsed.represent("application/x-protobuf", pretty=False))
     pool = descriptor_pool.DescriptorPool()

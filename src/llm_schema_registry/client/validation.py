@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 import httpx
 import msgspec
 
-from llm_schema_registry.contracts.contract import Contract, Terms
+from llm_schema_registry.contracts.contract import Contract, Terms, Validation
 from llm_schema_registry.contracts.reference_data import read_data_set
 from llm_schema_registry.contracts.sensitive import read_policy
 from llm_schema_registry.errors import InvalidPayload
@@ -35,17 +35,30 @@ class RegistryUnavailable(Exception):
 
 
 class Validated(NamedTuple):
-    """What became of one payload.
-
-    `schema` is the id, or the guid, that named its schema; None when nothing did. `value` is the plain value after
-    defaults and transforms, None when it could not be read. `violations` of every level are told; `is_valid` says that
-    none of them is STRICT.
-    """
+    """What became of one payload. `schema` is the id, or the guid, that named its schema; None when nothing did."""
 
     schema: int | str | None
-    is_valid: bool
-    value: object
-    violations: tuple[Violation, ...]
+    validation: Validation
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether nothing STRICT was broken."""
+        return self.validation.is_valid
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """What was broken, of every level."""
+        return self.validation.violations
+
+    @property
+    def value(self) -> object:
+        """The value in plain Python, after defaults and transforms; None when the payload could not be read."""
+        return self.validation.value
+
+    @property
+    def native(self) -> object:
+        """The value as the format's decoder gives it: of Protobuf a message, else the same as `value`."""
+        return self.validation.native
 
 
 class _Schema:
@@ -125,7 +138,7 @@ class PayloadValidator:
             message, encoding, payload = schema.format.unframe(schema.parsed, body)
             contract = schema.contract(message)
         except InvalidPayload as broken:
-            return Validated(named, False, None, broken.violations)
+            return Validated(named, Validation(broken.violations))
         return _judged(named, contract, encoding, payload, mode, limit)
 
     def validate_payload(
@@ -181,5 +194,4 @@ class PayloadValidator:
 def _judged(
     named: int | str, contract: Contract, encoding: Encoding, payload: bytes, mode: RuleMode, limit: int
 ) -> Validated:
-    judged = contract.check(encoding, payload, now=datetime.now(UTC), mode=mode, limit=limit)
-    return Validated(named, judged.is_valid, judged.value, judged.violations)
+    return Validated(named, contract.check(encoding, payload, now=datetime.now(UTC), mode=mode, limit=limit))
