@@ -21,6 +21,7 @@ from llm_schema_registry.cli.schema_file import (
     SchemaFile,
     SchemaType,
     confluent_body,
+    read_json,
     read_schema,
     reference_bodies,
     type_of,
@@ -63,6 +64,15 @@ def register(
     version: Annotated[
         int | None, typer.Option(min=1, help="Number that the version must get.", show_default=False)
     ] = None,
+    rule_set: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Rules of its contract, as JSON.", show_default=False)
+    ] = None,
+    metadata_property: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--property", metavar="KEY=VALUE", help="Property of its metadata; repeat for more.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Register a schema under a subject; one that is registered already answers its version."""
     stated = {
@@ -72,6 +82,8 @@ def register(
         "description": description,
         "tags": tag,
         "documentation_url": doc_url,
+        "rule_set": None if rule_set is None else read_json(rule_set),
+        "metadata": _properties(metadata_property),
     }
     body = {
         "definition": read_schema(file),
@@ -88,6 +100,12 @@ def register(
     for line in told(session.remote):
         typer.echo(harmless(line), err=True)
     _show_identity(session, answer)
+
+
+def _properties(given: list[str] | None) -> dict[str, Any]:
+    """Read KEY=VALUE properties as metadata; nothing when there are none."""
+    properties = dict(pair.partition("=")[::2] for pair in given or ())
+    return {"properties": properties} if properties else {}
 
 
 @command(

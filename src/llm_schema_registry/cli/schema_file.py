@@ -5,6 +5,7 @@ Refuses to understand the schema: that is the server's.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +51,15 @@ def read_schema(file: str) -> str:
     except OSError as error:
         raise Failure(f"cannot read {file}: {error.strerror}") from None
     return decode_schema(data, file)
+
+
+def read_json(file: str) -> object:
+    """Read a document beside a schema, such as its rules. Raises Failure, also for what is no JSON."""
+    try:
+        document: object = json.loads(read_schema(file))
+    except (ValueError, RecursionError) as error:
+        raise Failure(f"{file} is not JSON: {error}") from None
+    return document
 
 
 def decode_schema(data: bytes, file: str) -> str:

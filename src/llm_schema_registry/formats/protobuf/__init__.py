@@ -89,7 +89,7 @@ class ProtobufFormat:
         return to_logical(schema.file, schema.symbols)
 
     def messages(self, parsed: Parsed) -> Sequence[str]:
-        """Return the full names of the file's messages, the outer before those inside; the empty name if it has none."""
+        """Return the full names of the file's messages, outer before inner; the empty name if it has none."""
         return cast("ProtobufSchema", parsed).layout.roots or ("",)
 
     def payloads(self, parsed: Parsed, message: str = "") -> ProtobufPayloads:
