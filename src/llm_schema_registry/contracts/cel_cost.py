@@ -43,6 +43,7 @@ _SMALLEST_ITEM = 2
 _PER_CLAUSE = 310 + MAX_PRECISION
 _PER_ARGUMENT = 8
 _LOOKS_AT_NOTHING = frozenset({"_[_]", "_?_:_", "_&&_", "_||_", "!_", "@not_strictly_false", "dyn", "type"})
+_COMPARES = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"})
 _UNWRITTEN = frozenset({Kind.DECIMAL, Kind.ANY})
 _PIECE = re.compile(r"\\[pP](?:\{[^}]*\}|.)|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\{(\d+)(?:,(\d*))?\}|.", re.DOTALL)
 _CLASS = 10
@@ -118,8 +119,8 @@ class Estimate:
         """Return the cost for a payload of so many bytes as JSON, with so many items in its longest list or map."""
         self._payload, self._longest, self._nanoseconds, self._built = payload, longest, 0.0, 0.0
         result = self._visit(self._tree.root, 1, 0, {})
-        # What a transform gives is handed back, and what holds the payload is handed over, once each.
-        return Cost(self._nanoseconds + _CONVERTED * (result.total + payload), self._built)
+        # What a transform gives is handed back to Python.
+        return Cost(self._nanoseconds + _CONVERTED * result.total, self._built)
 
     def _visit(self, node: Node, runs: float, depth: int, scope: Mapping[str, _Variable]) -> _Size:
         self._nanoseconds += runs * _NODE
@@ -163,7 +164,10 @@ class Estimate:
         args = parts(node)
         sizes = [self._visit(arg, runs, depth, scope) for arg in args]
         given = _Size(sum(size.total for size in sizes), sum(size.largest for size in sizes))
-        if call.function not in _LOOKS_AT_NOTHING:
+        if call.function in _COMPARES:
+            # Two values differ at the latest where the shorter ends.
+            self._nanoseconds += _BYTE * 2 * min(size.total for size in sizes)
+        elif call.function not in _LOOKS_AT_NOTHING:
             self._nanoseconds += _BYTE * given.total
         if call.function in self._functions:
             self._nanoseconds += runs * _CALL
@@ -263,4 +267,6 @@ def costs_by_bits(estimates: Sequence[Estimate]) -> tuple[float, ...]:
 def fits(estimates: Sequence[Estimate], size: float, longest: int = MAX_ROUNDS) -> bool:
     """Whether the expressions stay within the bounds for a payload of a size and with a longest list."""
     costs = [estimate.at(size, longest) for estimate in estimates]
-    return sum(cost.nanoseconds for cost in costs) <= MAX_NANOSECONDS and all(cost.built <= MAX_BUILT for cost in costs)
+    # The payload is handed over once, for all of them.
+    nanoseconds = sum(cost.nanoseconds for cost in costs) + _CONVERTED * size
+    return nanoseconds <= MAX_NANOSECONDS and all(cost.built <= MAX_BUILT for cost in costs)

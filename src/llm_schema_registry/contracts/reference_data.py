@@ -20,6 +20,9 @@ MAX_ENTRIES = 10_000
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 8
+CATALOG_FUNCTIONS = frozenset({"catalog", "catalogHas"})
+"""The functions whose first argument is the name of a set."""
+
 _MAX_INTEGER = 2**63 - 1
 _KEYS = ("id", "name")
 _CALL = re.compile(r"""\bcatalog(?:Has)?\(\s*[rR]?(["'])([^"'\\]{1,255})\1""")

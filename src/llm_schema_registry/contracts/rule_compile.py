@@ -21,7 +21,7 @@ from llm_schema_registry.contracts.cel_cost import (
 from llm_schema_registry.contracts.cel_types import Declared, declare, type_name
 from llm_schema_registry.contracts.fields import FieldPaths, FieldTags
 from llm_schema_registry.contracts.functions import COMPARISONS, FUNCTIONS
-from llm_schema_registry.contracts.reference_data import DataSet, catalog_functions
+from llm_schema_registry.contracts.reference_data import CATALOG_FUNCTIONS, DataSet, catalog_functions
 from llm_schema_registry.contracts.rule_wording import Wording, did_you_mean
 from llm_schema_registry.errors import InvalidRuleSet
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
@@ -67,7 +67,6 @@ _NOW = re.compile(r"\bnow\b")
 _NOT_A_RANGE = re.compile(r"expression of type '(.*)' cannot be the range of a comprehension")
 _VARIANT = re.compile(r"\bvariants?\s*[.(]")
 _NOT_LINE = re.compile(r"[^\n]")
-_CATALOG = re.compile(r"""\bcatalog(?:Has)?\s*\(\s*(?:"([^"\\]*)"|'([^'\\]*)')""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +124,7 @@ class RuleCompiler:
         if not separator:
             guard_source, body_source = "", source
         estimates = []
+        names: set[str] = set()
         programs: list[Program | None] = []
         # What stands before an expression becomes blank, so that places are those in the whole.
         blank = _NOT_LINE.sub(" ", guard_source + separator) if separator else ""
@@ -137,6 +137,7 @@ class RuleCompiler:
             checker = self._checker(paths, has_guard=bool(guard_source.strip()))
             tree, estimate = self._check(place, source, text, checker)
             estimates.append(estimate)
+            names |= self._data_sets(place, tree)
             programs.append((self.messages if paths is None else self.fields).load(tree.runnable()))
         guard, body = programs
         if body is None:
@@ -159,7 +160,7 @@ class RuleCompiler:
             paths=paths,
             estimates=tuple(estimates),
             costs=() if paths is None else costs_by_bits(estimates),
-            data_sets=self._data_sets(place, source),
+            data_sets=frozenset(names),
             needs_message=_PAYLOAD.search(source) is not None,
             needs_now=_NOW.search(source) is not None,
         )
@@ -210,13 +211,14 @@ class RuleCompiler:
         except NotEvaluated as error:
             raise InvalidRuleSet(f"{place}: {error}; the syntax is RE2's, without look-around") from None
 
-    def _data_sets(self, place: str, source: str) -> frozenset[str]:
-        names = {match[1] or match[2] for match in _CATALOG.finditer(source)}
+    def _data_sets(self, place: str, tree: Tree) -> set[str]:
+        """Return the names of the sets of reference data that are written in an expression."""
+        called = (node.call_expr for node in tree.nodes() if node.call_expr.function in CATALOG_FUNCTIONS)
+        names = {call.args[0].const_expr.string_value for call in called if call.args[0].HasField("const_expr")}
         for name in sorted(names - set(self._data)):
-            raise InvalidRuleSet(
-                f"{place}: there is no set of reference data named '{name}'{did_you_mean(name, self._data)}"
-            )
-        return frozenset(names)
+            mend = did_you_mean(name, self._data)
+            raise InvalidRuleSet(f"{place}: there is no set of reference data named '{name}'{mend}")
+        return names
 
 
 def _leaves(field: ShapeField) -> list[Shape]:

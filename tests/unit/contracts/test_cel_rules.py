@@ -1,0 +1,398 @@
+"""Rules are compiled against a schema, and run on its payloads."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llm_schema_registry.contracts.fields import FieldTags
+from llm_schema_registry.contracts.reference_data import DataSet
+from llm_schema_registry.contracts.rule_run import Outcome, Rules, compile_rules
+from llm_schema_registry.errors import InvalidRuleSet
+from llm_schema_registry.formats import FORMATS
+from llm_schema_registry.formats.base import Payloads
+from llm_schema_registry.model import (
+    Encoding,
+    Metadata,
+    Rule,
+    RuleKind,
+    RuleMode,
+    RulePhase,
+    RuleSet,
+    ValidationLevel,
+    ViolationKind,
+    ViolationSource,
+)
+
+DATA = Path(__file__).parents[2] / "data" / "cel"
+FUNCTIONS = json.loads((DATA / "functions.json").read_text())
+REFUSALS = json.loads((DATA / "refusals.json").read_text())
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CLIENTS = json.loads((DATA / "clients.json").read_text())
+USAGE = {"type": "record", "name": "Usage", "fields": [{"name": "input", "type": "int"}]}
+INFERENCE = {
+    "type": "record",
+    "name": "acme.Inference",
+    "fields": [
+        {"name": "model", "type": "string", "confluent:tags": ["NAME"]},
+        {"name": "ok", "type": "boolean"},
+        {"name": "tokens", "type": "int"},
+        {"name": "cost", "type": "double"},
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+        {"name": "amount", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}},
+        {"name": "labels", "type": {"type": "array", "items": "string"}, "confluent:tags": ["PII"]},
+        {"name": "counts", "type": {"type": "map", "values": "long"}, "confluent:tags": ["COUNT"]},
+        {"name": "usage", "type": USAGE},
+        {"name": "items", "type": {"type": "array", "items": "Usage"}},
+    ],
+}
+EVENT: dict[str, Any] = {
+    "model": "gpt",
+    "ok": True,
+    "tokens": 3,
+    "cost": 0.5,
+    "at": 0,
+    "amount": "\u0001\u0000",
+    "labels": ["a", "b"],
+    "counts": {"x": 1, "y/z": 2},
+    "usage": {"input": 1},
+    "items": [{"input": 2}, {"input": 3}],
+}
+MODELS = DataSet("models", 1, [{"id": "gpt", "name": "other"}, {"name": "named"}, {"id": 3}, "plain"])
+CURRENCIES = DataSet("currencies", 7, ["eur", "usd"])
+SETS = {"models": MODELS, "currencies": CURRENCIES}
+
+
+@lru_cache
+def payloads(schema_type: str = "AVRO", text: str = json.dumps(INFERENCE)) -> Payloads:
+    return FORMATS[schema_type].payloads(FORMATS[schema_type].parse(text))
+
+
+def read(value: object, of: Payloads | None = None) -> Any:  # noqa: ANN401 - a value of any format
+    reading = (of or payloads()).read(Encoding.JSON, json.dumps(value).encode())
+    assert reading.violations == ()
+    return reading.value
+
+
+def rule(expr: str | None, **members: Any) -> Rule:  # noqa: ANN401 - members are of several types
+    return Rule(
+        **{"name": "r", "kind": RuleKind.CONDITION, "mode": RuleMode.WRITEREAD, "type": "CEL", "expr": expr, **members}
+    )
+
+
+def compiled(*rules: Rule, of: Payloads | None = None, **members: Any) -> Rules:  # noqa: ANN401 - as above
+    return compile_rules(RuleSet(domain_rules=list(rules), **members), of or payloads(), FieldTags(None), SETS)
+
+
+def outcome(given: Rule, value: object = None) -> str:
+    run = compiled(given).run(read(EVENT) if value is None else value, RuleMode.WRITE, NOW)
+    return run.outcomes[0][1]
+
+
+@pytest.mark.parametrize("case", REFUSALS, ids=lambda case: case["expr"][:40])
+def test_a_rule_that_is_wrong_is_refused_with_its_place_and_mend(case: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRuleSet) as refused:
+        compiled(rule(case["expr"], params=case.get("params")))
+    assert str(refused.value).startswith("domainRules[0] ('r'): ")
+    assert case["says"] in str(refused.value)
+
+
+@pytest.mark.parametrize("expr", FUNCTIONS["true"])
+def test_a_function_does_what_its_name_says(expr: str) -> None:
+    of = payloads("JSON", "{}")
+    run = compiled(rule(expr), of=of).run({"matches": 1}, RuleMode.WRITE, NOW)
+    assert (run.outcomes, run.violations) == ((("r", Outcome.PASSED),), ())
+
+
+@pytest.mark.parametrize("expr", FUNCTIONS["error"])
+def test_a_function_that_has_no_value_is_an_error_of_the_rule(expr: str) -> None:
+    run = compiled(rule(expr), of=payloads("JSON", "{}")).run({}, RuleMode.WRITE, NOW)
+    assert run.outcomes == (("r", Outcome.ERROR),)
+    assert run.violations[0].kind is ViolationKind.RULE_ERROR
+    assert run.violations[0].found
+
+
+def test_a_violation_names_the_rule_and_what_it_asks_for() -> None:
+    run = compiled(rule("event.tokens > 5", doc="Five tokens at least")).run(read(EVENT), RuleMode.WRITE, NOW)
+    (violation,) = run.violations
+    assert violation.kind is ViolationKind.RULE_FAILED
+    assert (violation.source, violation.rule, violation.path) == (ViolationSource.RULE, "r", "")
+    assert violation.expected == "Five tokens at least"
+    assert violation.message == "Rule 'r' is broken: Five tokens at least"
+    assert violation.level is ValidationLevel.STRICT
+
+
+def test_the_level_is_the_rule_s_own_or_else_the_caller_s() -> None:
+    rules = compiled(rule("false", params={"level": "warn"}), rule("false", name="s"))
+    run = rules.run(read(EVENT), RuleMode.WRITE, NOW, ValidationLevel.MONITOR)
+    assert [violation.level for violation in run.violations] == [ValidationLevel.WARN, ValidationLevel.MONITOR]
+    assert [each.level for each in rules.of(RuleMode.WRITE)] == [ValidationLevel.WARN, None]
+
+
+@pytest.mark.parametrize(
+    ("members", "mode", "is_refused"),
+    [
+        ({}, RuleMode.WRITE, True),
+        ({"on_failure": "NONE"}, RuleMode.WRITE, False),
+        ({"on_failure": "ERROR"}, RuleMode.WRITE, True),
+        ({"on_failure": "DLQ"}, RuleMode.READ, True),
+        ({"on_failure": "NONE,ERROR"}, RuleMode.WRITE, False),
+        ({"on_failure": "NONE,ERROR"}, RuleMode.READ, True),
+        ({"on_failure": "ERROR,NONE"}, RuleMode.READ, False),
+    ],
+)
+def test_a_failure_is_what_the_action_makes_of_it(members: dict[str, Any], mode: RuleMode, *, is_refused: bool) -> None:
+    run = compiled(rule("false", **members)).run(read(EVENT), mode, NOW)
+    assert run.outcomes == (("r", Outcome.FAILED),)
+    assert bool(run.violations) is is_refused
+
+
+def test_a_success_can_be_refused_too() -> None:
+    for expr, guarded in (("true", Outcome.PASSED), ("false ; true", Outcome.SKIPPED)):
+        run = compiled(rule(expr, on_success="ERROR,NONE")).run(read(EVENT), RuleMode.WRITE, NOW)
+        assert run.outcomes == (("r", guarded),)
+        assert run.violations[0].kind is ViolationKind.RULE_FAILED
+
+
+def test_rules_are_read_in_the_opposite_order() -> None:
+    rules = compiled(
+        rule("true", name="a"), rule("true", name="b", mode=RuleMode.WRITE), rule("true", name="c", mode=None)
+    )
+    assert [name for name, _ in rules.run(read(EVENT), RuleMode.WRITE, NOW).outcomes] == ["a", "b", "c"]
+    assert [name for name, _ in rules.run(read(EVENT), RuleMode.READ, NOW).outcomes] == ["c", "a"]
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        rule("false", disabled=True),
+        rule("$.a", type="JSONATA"),
+        rule(None),
+        rule("false", type=None),
+        rule("variants.isNull(variant(event.model))"),
+    ],
+)
+def test_what_is_not_for_this_engine_is_left_alone(left: Rule) -> None:
+    value = read(EVENT)
+    run = compiled(left).run(value, RuleMode.WRITE, NOW)
+    assert run.value is value
+    assert (run.violations, run.outcomes) == ((), ())
+
+
+@pytest.mark.parametrize("phase", list(RulePhase))
+def test_rules_run_where_they_are_enabled(phase: RulePhase) -> None:
+    run = compiled(rule("false"), enable_at=phase).run(read(EVENT), RuleMode.WRITE, NOW)
+    assert bool(run.outcomes) is (phase in {RulePhase.ALL, RulePhase.CLIENT, RulePhase.SERVER})
+    with pytest.raises(InvalidRuleSet):
+        compiled(rule("nope"), enable_at=phase)
+
+
+def test_no_rule_set_has_no_rules() -> None:
+    rules = compile_rules(None, payloads(), FieldTags(None))
+    assert rules.run(1, RuleMode.READ, NOW) == (1, (), ())
+    assert rules.data_sets == frozenset()
+
+
+def test_the_sets_that_rules_name_are_known() -> None:
+    rules = compiled(rule("catalogHas('models', event.model)"), rule('"eur" in catalog( "currencies")', name="s"))
+    assert rules.data_sets == {"models", "currencies"}
+
+
+def test_a_transform_makes_the_payload_that_later_rules_see() -> None:
+    echo = ", ".join(f"'{name}': event.{name}" for name in EVENT if name != "model")
+    rules = compiled(
+        rule("{" + echo + ", 'model': event.model + '!'}", kind=RuleKind.TRANSFORM),
+        rule("event.model == 'gpt!'", name="s"),
+    )
+    run = rules.run(read(EVENT), RuleMode.WRITE, NOW)
+    assert run.value == {**read(EVENT), "model": "gpt!"}
+    assert [each for _, each in run.outcomes] == [Outcome.PASSED, Outcome.PASSED]
+
+
+def test_behind_a_transform_that_failed_no_rule_runs() -> None:
+    broken = rule("1 / 0", kind=RuleKind.TRANSFORM)
+    value = read(EVENT)
+    run = compiled(broken, rule("false", name="s")).run(value, RuleMode.WRITE, NOW)
+    assert run.outcomes == (("r", Outcome.ERROR),)
+    assert run.value is value
+    ignored = rule("1 / 0", kind=RuleKind.TRANSFORM, on_failure="NONE")
+    assert len(compiled(ignored, rule("false", name="s")).run(value, RuleMode.WRITE, NOW).outcomes) == 2
+
+
+@pytest.mark.parametrize(("expr", "expected"), [("null", Outcome.ERROR), ("false ; null", Outcome.SKIPPED)])
+def test_a_transform_gives_a_payload(expr: str, expected: Outcome) -> None:
+    assert outcome(rule(expr, kind=RuleKind.TRANSFORM)) is expected
+
+
+def test_a_condition_on_fields_is_broken_at_each_place() -> None:
+    rules = compiled(
+        rule("value != 'b'", type="CEL_FIELD", tags=["PII"]),
+        rule("value < 2", name="s", type="CEL_FIELD", tags=["COUNT"]),
+    )
+    run = rules.run(read(EVENT), RuleMode.WRITE, NOW)
+    assert [(violation.rule, violation.path) for violation in run.violations] == [
+        ("r", "/labels/1"),
+        ("s", "/counts/y~1z"),
+    ]
+    assert "for /labels/1" in run.violations[0].message
+
+
+def test_a_rule_on_fields_can_break_or_fail_at_each_of_them() -> None:
+    given = rule("typeName == 'INT' ; 6 / (value - 2) == 6", type="CEL_FIELD")
+    run = compiled(given).run(read(EVENT), RuleMode.WRITE, NOW)
+    assert sorted((violation.path, violation.kind.value) for violation in run.violations) == [
+        ("/items/0/input", "RULE_ERROR"),
+        ("/usage/input", "RULE_FAILED"),
+    ]
+    assert run.outcomes == (("r", Outcome.ERROR),)
+
+
+def test_a_rule_on_fields_that_no_guard_lets_run_is_skipped() -> None:
+    assert outcome(rule("name == 'none' ; false", type="CEL_FIELD")) is Outcome.SKIPPED
+    assert outcome(rule("name == 'none' ; value", type="CEL_FIELD", kind=RuleKind.TRANSFORM)) is Outcome.SKIPPED
+
+
+def test_the_violations_of_a_rule_on_fields_are_limited() -> None:
+    value = {**read(EVENT), "labels": ["a"] * 500}
+    run = compiled(rule("value != 'a'", type="CEL_FIELD", tags=["PII"])).run(value, RuleMode.WRITE, NOW)
+    assert len(run.violations) == 100
+
+
+def test_a_rule_on_fields_is_checked_with_their_type() -> None:
+    with pytest.raises(InvalidRuleSet, match=r"can not be applied to \(string, int\)"):
+        compiled(rule("value > 1", type="CEL_FIELD", tags=["PII"]))
+    compiled(rule("typeName == 'INT' ; value > 1", type="CEL_FIELD", tags=["PII"]))
+    compiled(rule("value > 1", type="CEL_FIELD"))
+
+
+def test_tags_come_from_metadata_too() -> None:
+    tags = FieldTags(Metadata(tags={"acme.Inference.model": ["PII"]}))
+    given = rule("size(tags) == 2 || name == 'labels'", type="CEL_FIELD", tags=["PII"])
+    rules = compile_rules(RuleSet(domain_rules=[given]), payloads(), tags)
+    assert rules.run(read(EVENT), RuleMode.WRITE, NOW).violations == ()
+
+
+def test_a_rule_on_fields_changes_what_lists_and_maps_hold() -> None:
+    given = rule("value + value", type="CEL_FIELD", tags=["PII", "COUNT"], kind=RuleKind.TRANSFORM)
+    run = compiled(given).run(read(EVENT), RuleMode.WRITE, NOW)
+    assert run.value == {**read(EVENT), "labels": ["aa", "bb"], "counts": {"x": 2, "y/z": 4}}
+
+
+def test_of_two_transforms_of_the_same_tags_the_first_is_run() -> None:
+    first = rule("value + '1'", type="CEL_FIELD", tags=["PII"], kind=RuleKind.TRANSFORM)
+    second = rule("value + '2'", name="s", type="CEL_FIELD", tags=["PII"], kind=RuleKind.TRANSFORM)
+    third = rule("value + '3'", name="t", type="CEL_FIELD", tags=["NAME"], kind=RuleKind.TRANSFORM)
+    run = compiled(first, second, third).run(read(EVENT), RuleMode.WRITE, NOW)
+    assert (run.value["labels"], run.value["model"]) == (["a1", "b1"], "gpt3")
+
+
+def test_expressions_have_a_length() -> None:
+    with pytest.raises(InvalidRuleSet, match="at most 8192"):
+        compiled(rule("true" + " " * 8_192))
+    with pytest.raises(InvalidRuleSet, match="together, expr may have at most 65536"):
+        compiled(*(rule("true" + " " * 8_000, name=f"r{index}") for index in range(9)))
+
+
+def test_rules_have_a_cost_together() -> None:
+    costly = "event.labels.all(a, event.labels.all(b, event.labels.all(c, a == b || b == c || event.labels == [])))"
+    with pytest.raises(InvalidRuleSet, match="together, the rules could take more than a second"):
+        compiled(*(rule(costly, name=f"r{index}") for index in range(200)))
+
+
+def test_a_larger_payload_is_judged_when_its_lists_are_short() -> None:
+    rules = compiled(rule("event.labels.all(a, event.labels.all(b, a != b || event.model.contains('g')))"))
+    short = {**read(EVENT), "model": "g" * 100_000}
+    assert rules.run(short, RuleMode.WRITE, NOW).outcomes == (("r", Outcome.PASSED),)
+    long = {**short, "labels": ["a"] * 5_000}
+    (violation,) = rules.run(long, RuleMode.WRITE, NOW).violations
+    assert "the rules could take too long on the payload" in violation.message
+
+
+@pytest.mark.parametrize("value", [{"a": "\ud800"}, {"a": object()}, {"a": 2**70}, {"a": {1, 2}}])
+def test_what_no_rule_can_see_is_an_error_of_each(value: object) -> None:
+    of = payloads("JSON", "{}")
+    rules = compiled(rule("true"), rule("true", name="s", type="CEL_FIELD"), rule("message.a == 1", name="t"), of=of)
+    assert Outcome.ERROR in {each for _, each in rules.run(value, RuleMode.WRITE, NOW).outcomes}
+
+
+def test_a_zero_byte_hides_nothing() -> None:
+    of = payloads("JSON", json.dumps({"type": "object", "properties": {"a": {"type": "string"}}}))
+    both = (rule("message.a == 'x'"), rule("value == 'x'", name="s", type="CEL_FIELD"))
+    value = {"a": "x\0y", "b": ["x\0y", {"c": None}]}
+    assert {each for _, each in compiled(*both, of=of).run(value, RuleMode.WRITE, NOW).outcomes} == {Outcome.FAILED}
+    (violation,) = compiled(rule("message.a == 'x'"), of=of).run({"a\0b": 1}, RuleMode.WRITE, NOW).violations
+    assert "a key with a zero byte" in violation.message
+
+
+def test_a_message_of_protobuf_is_judged_as_it_is_and_changed() -> None:
+    of = payloads("PROTOBUF", "\n".join(CLIENTS["schemas"]["PROTOBUF"]))
+    value = read({"id": "a", "usage": {"input": 1}, "at": "2020-01-01T00:00:00Z"}, of)
+    changed = "{'id': message.id + '!', 'at': message.at, 'usage': message.usage, 'labels': ['b'], 'nothing': 1}"
+    run = compiled(rule(changed, kind=RuleKind.TRANSFORM), of=of).run(value, RuleMode.WRITE, NOW)
+    assert of.plain(run.value) == {**of.plain(value), "id": "a!", "labels": ["b"]}  # type: ignore[dict-item] # plain messages are dicts
+    for expr in ("3", "message.usage", "{'id': 3}", "[1]"):
+        (violation,) = compiled(rule(expr, kind=RuleKind.TRANSFORM), of=of).run(value, RuleMode.WRITE, NOW).violations
+        assert violation.kind is ViolationKind.RULE_ERROR
+    large = read({"id": "a" * 5_000_000}, of)
+    assert compiled(rule("message.id != ''"), of=of).run(large, RuleMode.WRITE, NOW).outcomes == (("r", Outcome.ERROR),)
+
+
+def test_a_field_s_message_is_found_in_lists_and_maps() -> None:
+    text = (
+        'syntax = "proto3"; message M { map<string, N> s = 1; map<bool, N> b = 2; repeated N l = 3; '
+        "message N { string t = 1; int32 u = 2; } google.protobuf.Duration d = 4; }"
+    ).replace('syntax = "proto3";', 'syntax = "proto3"; import "google/protobuf/duration.proto";')
+    of = payloads("PROTOBUF", text)
+    value = read(
+        {"s": {"k/~": {"t": "a", "u": 1}}, "b": {"true": {"t": "b"}}, "l": [{"t": "c", "u": 3}], "d": "1.5s"}, of
+    )
+    given = rule("typeName == 'STRING' ; has(message.u)", type="CEL_FIELD")
+    run = compiled(given, of=of).run(value, RuleMode.WRITE, NOW)
+    assert [violation.path for violation in run.violations] == ["/b/true/t"]
+    echo = rule("{'d': message.d, 's': message.s}", kind=RuleKind.TRANSFORM)
+    assert compiled(echo, of=of).run(value, RuleMode.WRITE, NOW).value == read(
+        {"s": {"k/~": {"t": "a", "u": 1}}, "d": "1.5s"}, of
+    )
+
+
+def test_the_engine_s_own_limit_on_rounds_is_an_error_of_the_rule() -> None:
+    run = compiled(rule("message.a.all(x, x == 1)"), of=payloads("JSON", "{}")).run(
+        {"a": [1] * 10_001}, RuleMode.WRITE, NOW
+    )
+    assert run.violations[0].found == "Iteration budget exceeded"
+
+
+def test_a_rule_on_fields_has_a_number_of_rounds_too() -> None:
+    value = {**read(EVENT), "labels": ["a"] * 10_001}
+    for kind in RuleKind:
+        run = compiled(rule("true", type="CEL_FIELD", tags=["PII"], kind=kind)).run(value, RuleMode.WRITE, NOW)
+        assert run.outcomes == (("r", Outcome.ERROR),)
+        assert "it takes too long" in run.violations[0].found
+
+
+def test_a_rule_on_fields_sees_their_record() -> None:
+    run = compiled(rule("message.input == value || has(event.at)", type="CEL_FIELD")).run(
+        read(EVENT), RuleMode.WRITE, NOW
+    )
+    assert run.violations == ()
+    later = compiled(rule("event.at < now", type="CEL_FIELD", tags=["NAME"])).run(read(EVENT), RuleMode.WRITE, NOW)
+    assert later.outcomes == (("r", Outcome.PASSED),)
+
+
+@pytest.mark.parametrize("schema", [{"type": "string"}, {"type": "array", "items": "string"}, ["null", "string"]])
+def test_a_schema_need_not_be_a_record(schema: Any) -> None:  # noqa: ANN401 - a schema as JSON
+    of = payloads("AVRO", json.dumps(schema))
+    value = {"string": "ab"} if isinstance(schema, list) else ["ab"] if schema["type"] == "array" else "ab"
+    run = compiled(rule("size(message) > 0"), of=of).run(read(value, of), RuleMode.WRITE, NOW)
+    assert run.outcomes == (("r", Outcome.PASSED),)
+
+
+def test_a_rule_nested_deeper_than_its_tree_can_be_read_is_refused() -> None:
+    deep = "".join(f"message.all(x{index}, " for index in range(25)) + "true" + ")" * 25
+    with pytest.raises(InvalidRuleSet, match=r"it is nested too deep|recursion"):
+        compiled(rule(deep), of=payloads("JSON", "{}"))
