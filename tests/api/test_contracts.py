@@ -164,3 +164,11 @@ async def test_all_of_a_contract_is_told_in_one_answer(registry: Registry) -> No
     guid = (await registry.get(f"/schemas/ids/{registered['id']}"))["guid"]
     assert await registry.get(f"/v1/schemas/guids/{guid}/contract") == contract
     await registry.refuse(40403, "GET", "/v1/schemas/ids/99/contract")
+
+
+async def test_what_was_found_to_be_pii_is_in_no_sample(registry: Registry) -> None:
+    await registry.post("/subjects/security.s/versions", body())
+    await registry.ask("POST", OF_VERSION, {"model": "write to ann@example.org"})
+    [sample] = (await registry.get("/v1/violations"))["samples"]
+    assert sample["payload"] == {"model": "***"}
+    assert "ann" not in json.dumps(sample)

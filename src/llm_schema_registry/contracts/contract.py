@@ -11,9 +11,9 @@ from datetime import datetime
 import msgspec
 
 from llm_schema_registry.contracts.constraints import compile_constraints
-from llm_schema_registry.contracts.detectors import Detectors
+from llm_schema_registry.contracts.detectors import MAX_TEXTS, Detectors
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.masking import Masker
+from llm_schema_registry.contracts.masking import Masker, hide
 from llm_schema_registry.contracts.merge import property_of
 from llm_schema_registry.contracts.reference_data import DataSet
 from llm_schema_registry.contracts.rule_run import compile_rules
@@ -130,8 +130,12 @@ class Contract:
         return Validation(violations, run.value, payloads, is_filled or run.value is not value, run.outcomes)
 
     def mask(self, value: object) -> object:
-        """Return a plain value as JSON may show it: sensitive fields masked, of bounded size."""
-        return self._masker.mask(value)
+        """Return a plain value as JSON may show it: sensitive fields and texts with PII masked, of bounded size."""
+        masked = self._masker.mask(value)
+        if self._detectors is not None:
+            for found in self._detectors.check(value, MAX_TEXTS):
+                masked = hide(masked, found.path)
+        return masked
 
     def mask_violation(self, violation: Violation) -> Violation:
         """Return a violation that tells nothing of a sensitive field's value."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from typing import Any
 
 import msgspec
 
@@ -74,6 +75,33 @@ class Masker:
             by = f" of the rule '{violation.rule}'" if violation.rule else ""
             message = f"The value at '{violation.path}' is hidden, it is sensitive: {violation.kind}{by}"
         return msgspec.structs.replace(violation, message=message, found=violation.found and MASK)
+
+
+def hide(masked: object, path: str) -> object:
+    """Return a masked value without what a JSON Pointer leads to. Where the way is lost, nothing is left."""
+    tokens = [token.replace("~1", "/").replace("~0", "~") for token in path.split("/")[1:]]
+    holder: Any = None
+    current: Any = masked
+    for token in tokens:
+        holder = current
+        if isinstance(current, dict) and token in current:
+            current = current[token]
+        elif isinstance(current, list) and token.isdecimal() and int(token) < len(current):
+            current = current[int(token)]
+        elif isinstance(current, dict | list) and CUT in current:
+            # What is behind the cut is not shown anyway.
+            return masked
+        elif current == MASK:
+            return masked
+        else:
+            return MASK
+    if isinstance(holder, dict):
+        holder[tokens[-1]] = MASK
+    elif isinstance(holder, list):
+        holder[int(tokens[-1])] = MASK
+    else:
+        return MASK
+    return masked
 
 
 class _Masking:

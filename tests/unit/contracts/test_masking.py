@@ -10,7 +10,7 @@ import pytest
 
 from contract_values import MOMENT, record, shape_of
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.masking import CUT, MASK, MAX_BYTES, MAX_TEXT, Masker
+from llm_schema_registry.contracts.masking import CUT, MASK, MAX_BYTES, MAX_TEXT, Masker, hide
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import Metadata, Violation, ViolationKind
 
@@ -213,3 +213,22 @@ def test_without_sensitive_fields_a_violation_stays() -> None:
 def test_other_tags_can_count_as_sensitive() -> None:
     shape = record(a={"kind": "STRING", "tags": ["GDPR"]}, b=SECRET)
     assert Masker(shape, FieldTags(None), {"GDPR"}).mask({"a": "a", "b": "b"}) == {"a": MASK, "b": "b"}
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "hidden"),
+    [
+        ({"a": {"b/c": "x"}}, "/a/b~1c", {"a": {"b/c": MASK}}),
+        ({"a": ["x", "y"]}, "/a/1", {"a": ["x", MASK]}),
+        ("x", "", MASK),
+        ({"a": MASK}, "/a/b", {"a": MASK}),
+        ({"a": [CUT]}, "/a/7", {"a": [CUT]}),
+        ({CUT: CUT}, "/a", {CUT: CUT}),
+        ({"a": "x"}, "/b", MASK),
+        ({"a": ["x"]}, "/a/x", MASK),
+        ({"a": ["x"]}, "/a/7", MASK),
+        ({"a": 1}, "/a/b", MASK),
+    ],
+)
+def test_what_is_hidden_is_gone_and_what_cannot_be_found_is_gone_too(value: object, path: str, hidden: object) -> None:
+    assert hide(value, path) == hidden
