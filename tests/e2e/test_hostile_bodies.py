@@ -24,7 +24,7 @@ DEADLINE_SECONDS = 60
 
 # PUT /mode and the like change what is global, but none of these bodies gets that far.
 WRITES = [route for route in build_routes() if route.body is not None]
-PLACES = {"subject": "s", "version": "1", "id": "1", "guid": "x", "context": ".c"}
+PLACES = {"subject": "s", "version": "1", "id": "1", "guid": "x", "context": ".c", "data_set": "d", "policy": "p"}
 
 VALID = json.dumps({"schema": '{"type": "record", "name": "R", "fields": []}', "schemaType": "AVRO", "references": []})
 JSON_TYPE = {"content-type": "application/json"}

@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from llm_schema_registry.contracts.constraints import compile_constraints
-from llm_schema_registry.contracts.detectors import MAX_TEXTS, Detectors
+from llm_schema_registry.contracts.detectors import MAX_TEXTS, Detectors, may_find
 from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.contracts.masking import Masker, hide
 from llm_schema_registry.contracts.merge import property_of
@@ -90,7 +90,7 @@ class Contract:
         pii = pii_level(terms.metadata)
         self._detectors = None if pii is None else Detectors(payloads.shape, tags)
         self._pii_level = pii or ValidationLevel.WARN
-        self._looks_inside = not self._constraints.is_empty or bool(terms.policies) or self._detectors is not None
+        self._looks_inside = not self._constraints.is_empty or bool(terms.policies)
         self._masker = Masker(payloads.shape, tags)
 
     def check(
@@ -113,7 +113,10 @@ class Contract:
             return Validation(tuple(self._leveled(broken)))
         found: list[Violation] = []
         is_filled = False
-        if self._looks_inside:
+        detectors = self._detectors
+        if detectors is not None and not may_find(encoding, data):
+            detectors = None
+        if self._looks_inside or detectors is not None:
             plain = payloads.plain(value)
             filled = self._constraints.fill(plain)
             is_filled = filled != plain
@@ -121,8 +124,8 @@ class Contract:
                 value = payloads.restore(filled)
             found.extend(self._constraints.check(filled, limit))
             found.extend(self._protections.check(filled, limit))
-            if self._detectors is not None:
-                found.extend(self._detectors.check(filled, limit))
+            if detectors is not None:
+                found.extend(detectors.check(filled, limit))
         run = self._rules.run(value, mode, now, self._level)
         violations = run.violations
         if found:

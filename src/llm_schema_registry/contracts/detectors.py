@@ -15,7 +15,7 @@ from llm_schema_registry.contracts.jsonable import key_text
 from llm_schema_registry.contracts.pii_shapes import find_pii, may_hold_pii
 from llm_schema_registry.contracts.tagged import SENSITIVE_TAGS, Part, TaggedFields
 from llm_schema_registry.formats.shape import Shape, ShapeKind
-from llm_schema_registry.model import ValidationLevel, Violation, ViolationKind, ViolationSource
+from llm_schema_registry.model import Encoding, ValidationLevel, Violation, ViolationKind, ViolationSource
 
 MAX_TEXT = 10_000
 """Characters of one text that are searched; what follows is not."""
@@ -45,13 +45,13 @@ class Detectors:
 
     def _violations(self, plain: object) -> Iterator[Violation]:
         # Most events hold nothing, and that is seen at once, without knowing what field a text is in.
-        if not may_hold_pii("\n".join(_all_texts(plain, []))):
+        if not may_hold_pii(_bytes_of("\n".join(_all_texts(plain, [])))):
             return
         left = MAX_ALL_TEXT
         for path, schema_path, text in islice(self._texts(plain), MAX_TEXTS):
             searched = text[: min(MAX_TEXT, left)]
             left -= len(searched)
-            if not may_hold_pii(searched):
+            if not may_hold_pii(_bytes_of(searched)):
                 continue
             for what, value in find_pii(searched).items():
                 yield Violation(
@@ -97,6 +97,15 @@ class Detectors:
         for index, item in enumerate(value):
             if isinstance(item, str | dict | list):
                 yield f"{path}/{index}", inside, item
+
+
+def may_find(encoding: Encoding, data: bytes) -> bool:
+    """Whether it is worth looking into a payload, by its bytes: in binary ones texts stand as they are."""
+    return encoding is not Encoding.BINARY or may_hold_pii(data)
+
+
+def _bytes_of(text: str) -> bytes:
+    return text.encode(errors="replace")
 
 
 def _all_texts(value: object, texts: list[str]) -> list[str]:

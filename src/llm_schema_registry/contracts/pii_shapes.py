@@ -37,16 +37,17 @@ class PiiShape(NamedTuple):
         return None
 
 
-def may_hold_pii(text: str) -> bool:
-    """Whether a closer look is worth its time: false for most texts, never for one that holds a shape.
+def may_hold_pii(data: bytes) -> bool:
+    """Whether a closer look at texts is worth its time: false for most, never for those that hold a shape.
 
+    `data` are texts in UTF-8, with whatever stands between them in a binary payload.
     Every shape has an `@`, a `://` or the beginning of a key, or else seven digits close together, written with what
     may stand between them; an address of IPv6 has colons.
     """
     return (
-        _SEVEN_DIGITS in text.encode(errors="replace").translate(_DIGITS_TO_ZERO)
-        or _MARKS.search(text) is not None
-        or (text.count(":") >= 2 and _GROUP_OF_IPV6.search(text) is not None)
+        _SEVEN_DIGITS in data.translate(_DIGITS_TO_ZERO)
+        or _MARKS.search(data) is not None
+        or (data.count(b":") >= 2 and _GROUP_OF_IPV6.search(data) is not None)
     )
 
 
@@ -70,9 +71,9 @@ def _has(*parts: str, least: int = 0) -> Callable[[str], bool]:
 _SEVEN_DIGITS = b"0000000"
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789 ().-", b"0" * 14)
 _MARKS = re.compile(
-    "@|://|-----BEGIN |eyJ|sk-|AIza|A[KS]IA|gh[opsru]_|github_pat_|g(?:lpat-|sk_)|hf_|k_(?:live|test)_|npm_|pypi-|xox"
+    b"@|://|-----BEGIN |eyJ|sk-|AIza|A[KS]IA|gh[opsru]_|github_pat_|g(?:lpat-|sk_)|hf_|k_(?:live|test)_|npm_|pypi-|xox"
 )
-_GROUP_OF_IPV6 = re.compile("[23][0-9A-Fa-f]{3}:")
+_GROUP_OF_IPV6 = re.compile(b"[23][0-9A-Fa-f]{3}:")
 _DIGITS = re.compile(r"[0-9](?:[ ().-]{0,2}+[0-9]){6}")
 
 
