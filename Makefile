@@ -44,10 +44,11 @@ backup-s3: $(VENV)/.test ## Back up to a real S3 server, versitygw, and print wh
 		GOBIN=$$folder $(GO) install github.com/versity/versitygw/cmd/versitygw@v1.8.0 && \
 		VERSITYGW=$$folder/versitygw $(BIN)/pytest -q -s -m s3 tests/e2e/test_backup_s3.py
 
-bench: $(VENV)/.server ## Measure reads and registrations beside nginx, and checks by size
+bench: $(VENV)/.test ## Measure reads and registrations beside nginx, checks by size, and validation
 	@command -v wrk >/dev/null && command -v nginx >/dev/null || $(call apt_install,wrk nginx-light)
 	@$(BIN)/python bench/run.py
 	@$(BIN)/python bench/compatibility.py
+	@$(BIN)/python bench/contracts.py
 
 bench-full: $(VENV)/.test ## Measure PostgreSQL, Redis, two instances and a million versions too; takes half an hour
 	@command -v wrk >/dev/null && command -v nginx >/dev/null && command -v h2load >/dev/null || \
