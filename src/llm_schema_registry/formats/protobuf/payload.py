@@ -13,20 +13,24 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
 
 from llm_schema_registry.errors import InvalidPayload
-from llm_schema_registry.formats.base import MAX_PAYLOAD_VALUES, Reading
+from llm_schema_registry.formats.base import MAX_PAYLOAD_DEPTH, MAX_PAYLOAD_VALUES, Reading
 from llm_schema_registry.formats.framing import read_message_indexes
 from llm_schema_registry.formats.protobuf.depths import Depths
 from llm_schema_registry.formats.protobuf.findings import MAX_PAYLOAD_SLOTS, Enough, Findings
 from llm_schema_registry.formats.protobuf.outline import outline
 from llm_schema_registry.formats.protobuf.parse import ProtobufSchema
 from llm_schema_registry.formats.protobuf.payload_checks import Checks
-from llm_schema_registry.formats.protobuf.payload_json import read_json
+from llm_schema_registry.formats.protobuf.payload_json import read_message
 from llm_schema_registry.formats.protobuf.payload_plain import fill, to_plain
 from llm_schema_registry.formats.protobuf.payload_wire import walk
 from llm_schema_registry.formats.protobuf.plan import MessagePlan, Plans, reachable
 from llm_schema_registry.formats.protobuf.symbols import join
 from llm_schema_registry.formats.shape import Shape
+from llm_schema_registry.formats.strict_json import read_json
 from llm_schema_registry.model import Encoding, Violation, ViolationKind
+
+# Around each message there may be a list or a map, and one inside the last.
+_MAX_LEVELS = 2 * MAX_PAYLOAD_DEPTH
 
 _MALFORMED = Violation(ViolationKind.MALFORMED, "", "The payload: expected a message, found other bytes", "a message")
 
@@ -60,13 +64,19 @@ class ProtobufPayloads:
         return outline(self._plan, self._tags)
 
     def read(self, encoding: Encoding, data: bytes, limit: int = 100) -> Reading:
-        """Decode bytes or ProtoJSON; what is missing comes after what is wrong."""
+        """Decode bytes or ProtoJSON; what is missing comes after what is wrong.
+
+        A text that is wrong as JSON is not looked at further.
+        """
         if encoding is Encoding.BINARY:
             return self._read_binary(data, limit)
+        reading = read_json(data, limit, depth=_MAX_LEVELS, has_nan_as_text=True)
+        if reading.violations:
+            return Reading(None, reading.violations)
         findings = Findings(limit)
         value = None
         with suppress(Enough):
-            message = read_json(self._plan, self._plans, data, findings)
+            message = read_message(self._plan, self._plans, reading.value, findings)
             value = message if self._checks.visit(message, findings) else None
             self._checks.find_missing(message, findings)
         return Reading(value, tuple(findings.violations))
