@@ -138,3 +138,17 @@ def test_only_fields_are_called_by_another_name(payloads: ProtobufPayloads) -> N
         ("/unknown/server_port", "/unknown/server_port"),
     ]:
         assert json_path(shape, path) == told
+
+
+def test_a_rule_finds_the_message_inside_an_extension() -> None:
+    fmt = ProtobufFormat()
+    schema = """syntax = "proto2"; package p; extend M { optional M my_ext = 100; repeated M more_ext = 101; }
+    message M { extensions 100 to 200; optional M my_part = 1; optional int32 my_port = 2; }"""
+    rule = Rule("r", kind=RuleKind.CONDITION, type="CEL_FIELD", tags=["T"], expr="message.my_port > 0")
+    terms = Terms(Metadata({"p.M.my_port": ["T"]}), RuleSet(domain_rules=[rule]))
+    payload = {"[p.my_ext]": {"myPart": {"myPort": -1}}, "[p.more_ext]": [{"my_port": 1}, {"my_port": -1}]}
+    violations = judged(Contract(fmt.payloads(fmt.parse(schema)), terms), payload)
+    assert [(found.kind, found.path) for found in violations] == [
+        ("RULE_FAILED", "/[p.my_ext]/myPart/myPort"),
+        ("RULE_FAILED", "/[p.more_ext]/1/myPort"),
+    ]

@@ -45,11 +45,7 @@ class ProtobufPayloads:
 
     def __init__(self, schema: ProtobufSchema, message: str = "") -> None:
         """Prepare to read a message by its full name, the first of the file if empty. Raises InvalidPayload."""
-        pool = DescriptorPool()
-        for file in schema.symbols.files.values():
-            pool.Add(file)
-        for name in schema.symbols.files:  # an extension is known once its file is built
-            pool.FindFileByName(name)
+        pool = _pool(schema)
         self._plans = Plans(pool)
         self._tags = schema.field_tags
         self._plan = _find(self._plans, schema, message)
@@ -129,6 +125,21 @@ class ProtobufPayloads:
         except (TypeError, OverflowError) as error:
             raise ValueError(str(error)) from error
         return message
+
+
+def _pool(schema: ProtobufSchema) -> DescriptorPool:
+    pool = DescriptorPool()
+    try:
+        for file in schema.symbols.files.values():
+            pool.Add(file)
+        for name in schema.symbols.files:  # an extension is known once its file is built
+            pool.FindFileByName(name)
+    except TypeError as error:
+        # Names in JSON that collide are a warning to protoc in proto2, and nothing where two fields swap them.
+        expected = "a schema that Protobuf's runtime takes"
+        text = f"Payloads of the schema cannot be read: expected {expected}, found: {error}"
+        raise InvalidPayload(Violation(ViolationKind.BRANCH_UNKNOWN, "", text, expected, str(error))) from None
+    return pool
 
 
 def _find(plans: Plans, schema: ProtobufSchema, message: str) -> MessagePlan:
