@@ -162,7 +162,7 @@ class Rules:
         if reason:
             return Outcome.ERROR, [_violation(rule, ViolationKind.RULE_ERROR, "", reason)]
         try:
-            if rule.paths is not None:
+            if rule.is_on_fields:
                 return self._run_on_fields(rule, payload)
             return self._run_on_message(rule, payload)
         except (NotEvaluated, ValueError, OverflowError) as error:
@@ -172,7 +172,7 @@ class Rules:
         """Return why a rule can not be run on a payload, nothing when it can."""
         if payload.size < 0:
             return "the payload holds what no rule can see: half of a surrogate pair, a number beyond 64 bits"
-        if rule.paths is None and not payload.is_held:
+        if not rule.is_on_fields and not payload.is_held:
             return (
                 f"with {payload.size} bytes as JSON and its lists as long as they are, the rules could take too long "
                 f"on the payload; up to {self._bounds.limit} bytes any is fine"
