@@ -115,6 +115,7 @@ class RuleCompiler:
         self._python = frozenset(function.name for function in self._functions)
         self._declared: Declared = declare(shape)
         self._checking = (*self._functions, *COMPARISONS, *self._declared.functions)
+        self._checkers: dict[tuple[tuple[str, str], ...], Environment] = {}
         self._wording = Wording(
             self._declared.records, (*_FIELD_VARIABLES, *(function.name for function in self._checking))
         )
@@ -136,7 +137,6 @@ class RuleCompiler:
             guard_source, body_source = "", source
         if not body_source.strip():
             raise InvalidRuleSet(f"{place}: expr has nothing behind its guard and ';'")
-        # A guard may choose between types by their names, which the checker does not follow.
         checker = self._checker(paths if is_on_fields else None, has_guard=bool(guard_source.strip()))
         environment = self.fields if is_on_fields else self.messages
         # What stands before an expression becomes blank, so that places are those in the whole.
@@ -177,14 +177,17 @@ class RuleCompiler:
     def _checker(self, paths: FieldPaths | None, *, has_guard: bool) -> Environment:
         if paths is None:
             value = self._declared.value
-            return Environment(
-                self._declared.pool, {**_MESSAGE_VARIABLES, "message": value, "event": value}, self._checking
-            )
-        variables = dict(_FIELD_VARIABLES)
+            return self._environment({**_MESSAGE_VARIABLES, "message": value, "event": value})
         kinds = {type_name(leaf) for field in paths.wanted for leaf in _leaves(field)}
-        if len(kinds) == 1 and not has_guard:
-            variables["value"] = kinds.pop()
-        return Environment(self._declared.pool, variables, self._checking)
+        # A guard may choose between types by their names, which the checker does not follow.
+        is_of_one_type = len(kinds) == 1 and not has_guard
+        return self._environment({**_FIELD_VARIABLES, "value": kinds.pop() if is_of_one_type else "dyn"})
+
+    def _environment(self, variables: dict[str, str]) -> Environment:
+        key = tuple(variables.items())
+        if key not in self._checkers:
+            self._checkers[key] = Environment(self._declared.pool, variables, self._checking)
+        return self._checkers[key]
 
     def _part(self, place: str, source: str, text: str, checker: Environment, environment: Environment) -> _Part:
         try:
@@ -206,7 +209,7 @@ class RuleCompiler:
             if found is None or found[1] not in self._declared.records:
                 raise
             # Rules may go over the fields of a record as over a map's keys, which the checker does not know.
-            return Environment(self._declared.pool, _MESSAGE_VARIABLES, self._checking).check(text)
+            return self._environment(_MESSAGE_VARIABLES).check(text)
 
     def _check_pattern(self, place: str, pattern: str) -> None:
         program = self.messages.compile("''.matches(message)")
