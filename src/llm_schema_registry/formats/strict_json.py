@@ -37,7 +37,7 @@ def read_json(data: bytes, limit: int = 100) -> Reading:
         return _refused(ViolationKind.TOO_LARGE, "payload", f"at most {MAX_PAYLOAD_VALUES} values", "more")
     try:
         value = msgspec.json.decode(data)
-        if not (_may_be_deep(data) or _may_be_flawed(data, value) or _LONG_DIGITS.search(data)):
+        if not (_is_deep(data, value) or _may_be_flawed(data, value) or _LONG_DIGITS.search(data)):
             return Reading(value)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         pass
@@ -55,8 +55,20 @@ def _separators(data: bytes) -> int:
     return data.count(b",") + data.count(b"[") + data.count(b"{")
 
 
-def _may_be_deep(data: bytes) -> bool:
-    return data.count(b"[") + data.count(b"{") > MAX_PAYLOAD_DEPTH
+def _is_deep(data: bytes, value: object) -> bool:
+    if data.count(b"[") + data.count(b"{") <= MAX_PAYLOAD_DEPTH:
+        return False
+    level: list[Any] = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_PAYLOAD_DEPTH):
+        level = [
+            item
+            for holder in level
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _may_be_flawed(data: bytes, value: object) -> bool:

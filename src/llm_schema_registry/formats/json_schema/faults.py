@@ -17,8 +17,8 @@ from llm_schema_registry.formats.json_schema.wording import listed, shown, viola
 from llm_schema_registry.formats.places import pointer_token
 from llm_schema_registry.model import Violation, ViolationKind
 
-MAX_STEPS = 200_000
-"""Schemas held against values, and names against patterns, before the search ends."""
+MAX_STEPS = 50_000
+"""Schemas held against values, and tens of names against patterns, before the search ends."""
 
 _Found = list[Violation]
 _Json = Any  # any JSON value
@@ -39,15 +39,15 @@ class Faults:
         self.leaves = Leaves(draft)
 
     def find(self, value: _Json, limit: int) -> tuple[list[Violation], bool]:
-        """Return up to `limit` faults in the order of the value, and whether the search came to its end.
+        """Return up to `limit` faults, at least one, in the order of the value, and whether the search came to its end.
 
         If it did not, these are the ones that it was certain of until then.
         """
-        search = _Search(self, limit)
+        search = _Search(self, max(limit, 1))
         try:
             found, is_whole = search.faults(At(self.documents[0]), value, ""), True
         except (_TooMuchError, RecursionError):
-            found, is_whole = search.certain[:limit], False
+            found, is_whole = list(dict.fromkeys(search.certain))[:limit], False
         order = _Order(value)
         return sorted(found, key=lambda fault: order.of(fault.path)), is_whole
 
@@ -96,25 +96,26 @@ class _Search:
 
     def _search(self, at: At, value: _Json, path: str) -> _Found:
         self._spend(1)
-        found: _Found = []
+        # In order, and each once: a schema may be reached in several ways.
+        found: dict[Violation, None] = {}
         target = self._target(at)
         if target is not None:
-            found.extend(self.faults(target, value, path))
+            found.update(dict.fromkeys(self.faults(target, value, path)))
         elif "$ref" in at.schema:
-            found.extend(self._metaschema(at, value, path))
+            found.update(dict.fromkeys(self._metaschema(at, value, path)))
             if not self._draft.is_modern:
-                return found
+                return list(found)
         for keyword, kind, expected, told in self._leaves.faults(at.schema, value):
-            found.append(self._fault(kind, path, at, keyword, expected, told))
+            found[self._fault(kind, path, at, keyword, expected, told)] = None
         for rule in self._rules:
             if len(found) >= self._limit:
                 break
             if rule.keyword in at.schema and (rule.takes is None or isinstance(value, rule.takes)):
                 for faults in rule.apply(self, at, value, path):
-                    found.extend(faults)
+                    found.update(dict.fromkeys(faults))
                     if len(found) >= self._limit:
                         break
-        return found[: self._limit]
+        return list(found)[: self._limit]
 
     def _metaschema(self, at: At, value: _Json, path: str) -> Iterator[Violation]:
         address = at.schema["$ref"]
@@ -201,7 +202,7 @@ class _Search:
                 yield self.faults(below, value[name], f"{path}/{pointer_token(name)}")
 
     def _matching(self, pattern: str, names: Collection[str]) -> list[str]:
-        self._spend(len(names))
+        self._spend(1 + len(names) // 10)
         return [name for name in names if self._leaves.is_match(pattern, name)]
 
     def additional_properties(self, at: At, value: dict[str, _Json], path: str) -> Iterator[_Found]:

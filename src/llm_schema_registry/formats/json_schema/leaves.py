@@ -22,12 +22,12 @@ MAX_BACKTRACKED = 10_000
 BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 """What `contentEncoding: base64` asks for, as a pattern: the alphabet of RFC 4648, padded, without line breaks."""
 
-PATTERNS = jsonschema_rs.FancyRegexOptions(size_limit=1024 * 1024, backtrack_limit=10_000)
+PATTERNS = jsonschema_rs.FancyRegexOptions(size_limit=256 * 1024, backtrack_limit=10_000)
 """How validators of payloads compile patterns."""
 
-_LINEAR = jsonschema_rs.RegexOptions(size_limit=1024 * 1024)
+_LINEAR = jsonschema_rs.RegexOptions(size_limit=256 * 1024)
 _BASE64 = re.compile(BASE64)
-_MAX_PATTERNS = 10_000
+_MAX_PATTERNS = 500
 
 _KINDS = {
     "type": ViolationKind.TYPE_MISMATCH,
@@ -47,6 +47,7 @@ _KINDS = {
     "uniqueItems": ViolationKind.ITEMS_NOT_UNIQUE,
     "format": ViolationKind.FORMAT_MISMATCH,
 }
+_EXCLUDING = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
 _BOUNDS = {
     "minimum": "at least",
     "maximum": "at most",
@@ -72,20 +73,16 @@ class Leaves:
         """Begin with none."""
         self._draft = draft
         # With the schema, so that its identity is not given to another one.
-        self._compiled: dict[int, tuple[Any, jsonschema_rs.Validator | None]] = {}
+        self._compiled: dict[int, tuple[Any, dict[str, jsonschema_rs.Validator]]] = {}
         self._patterns: dict[str, tuple[jsonschema_rs.Validator | None, bool]] = {}
 
     def faults(self, schema: dict[str, Any], value: object) -> Iterator[Leaf]:
         """Yield what is wrong with a value by itself."""
         known = self._compiled.get(id(schema))
         if known is None:
-            keywords = {keyword: schema[keyword] for keyword in _KINDS if keyword in schema}
-            validator = self._compile(keywords, validate_formats=True) if keywords else None
-            known = self._compiled[id(schema)] = (schema, validator)
-        validator = known[1]
-        if validator is not None and not validator.is_valid(value):
-            for error in validator.iter_errors(value):
-                keyword = str(error.schema_path[-1])
+            known = self._compiled[id(schema)] = (schema, self._compile_keywords(schema))
+        for keyword, validator in known[1].items():
+            if not validator.is_valid(value):
                 yield Leaf(keyword, _KINDS[keyword], *_told(schema, keyword, value))
 
     def is_match(self, pattern: str, text: str) -> bool:
@@ -106,6 +103,19 @@ class Leaves:
     def matches_metaschema(self, address: str, value: object) -> bool:
         """Whether a value is a schema by an official metaschema."""
         return self._compile({"$ref": address}).is_valid(value)
+
+    def _compile_keywords(self, schema: dict[str, Any]) -> dict[str, jsonschema_rs.Validator]:
+        """Compile each keyword by itself: a list of what fails would come with copies of the value and the schema."""
+        compiled = {}
+        for keyword in _KINDS:
+            beside = _EXCLUDING.get(keyword, "")
+            if keyword not in schema or (self._draft is Draft.D4 and keyword in _EXCLUDING.values()):
+                continue
+            alone = {keyword: schema[keyword]}
+            if self._draft is Draft.D4 and beside in schema:
+                alone[beside] = schema[beside]
+            compiled[keyword] = self._compile(alone, validate_formats=True)
+        return compiled
 
     def _compile_pattern(self, pattern: str) -> tuple[jsonschema_rs.Validator | None, bool]:
         if len(pattern) <= MAX_PATTERN:
@@ -138,10 +148,9 @@ def _told(schema: dict[str, Any], keyword: str, value: object) -> tuple[str, str
     if keyword == "format":
         return f"the format {asked}", shown(value)
     if keyword in _BOUNDS:
-        if asked is True:
-            # Draft 4 says so that the bound beside it is excluded.
-            asked = schema["minimum" if keyword == "exclusiveMinimum" else "maximum"]
-        return f"{_BOUNDS[keyword]} {shown(asked)}", shown(value)
+        # Draft 4 says by true that the bound beside it is excluded.
+        is_excluded = schema.get(_EXCLUDING.get(keyword, "")) is True
+        return f"{_BOUNDS[_EXCLUDING[keyword] if is_excluded else keyword]} {shown(asked)}", shown(value)
     if keyword == "const":
         return shown(asked), shown(value)
     bound = "at least" if keyword.startswith("min") else "at most"

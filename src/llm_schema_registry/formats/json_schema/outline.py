@@ -124,8 +124,9 @@ class _Outline:
         if not isinstance(schema, dict) or id(schema) in seen:
             return
         seen.add(id(schema))
-        parts.key.append(id(schema))
         target = at.target(self._documents)
+        if target is None or (self._draft.is_modern and len(schema) > 1):
+            parts.key.append(id(schema))
         if target is not None:
             self._gather(target, parts, seen)
         tags = schema.get(KEYWORD)
@@ -165,12 +166,14 @@ class _Outline:
     def _fill(self, shape: Shape, parts: _Parts, path: str, above: _Holder | None) -> None:
         if self._count >= MAX_FIELDS:
             return
-        branches = [branch for branch in parts.branches if not branch.is_null and not branch.is_silent]
+        branches = [branch for branch in parts.branches if not branch.is_null]
         kinds = list(dict.fromkeys(self._kinds(parts)))
         is_nullable = ShapeKind.NULL in kinds and len(kinds) > 1
         kinds = [kind for kind in kinds if kind is not ShapeKind.NULL] if is_nullable else kinds
         shape.is_nullable = is_nullable or (not kinds and any(branch.is_null for branch in parts.branches))
         above = _Holder(frozenset(parts.key), shape, above)
+        if not kinds and any(branch.is_silent for branch in branches):
+            return
         if len(kinds) > 1 or (not kinds and len(branches) > 1):
             shape.kind, shape.is_open = ShapeKind.COMBINED, False
             if kinds:

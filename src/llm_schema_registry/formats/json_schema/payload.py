@@ -31,8 +31,8 @@ from llm_schema_registry.formats.shape import Shape
 from llm_schema_registry.formats.strict_json import read_json
 from llm_schema_registry.model import Encoding, Violation, ViolationKind
 
-_MAX_PATTERNS = 2_000
-"""Patterns of a schema that are compiled together; each may take some milliseconds."""
+_MAX_PATTERNS = 500
+"""Patterns of a schema that are compiled together; each may take some milliseconds and a quarter of a MiB."""
 
 
 class JsonPayloads:
@@ -62,15 +62,15 @@ class JsonPayloads:
         reading = read_json(data, limit)
         if reading.violations:
             return reading
+        # Patterns that go back take their time for each character.
         is_short = not self._goes_back or len(data) <= MAX_BACKTRACKED
-        if self._validator is not None and is_short and self._validator.is_valid(reading.value):
+        validator = self._validator if is_short else None
+        if validator is not None and validator.is_valid(reading.value):
             return reading
         found, is_whole = self._faults.find(reading.value, limit)
-        if found:
+        if found or (is_whole and validator is None):
             return Reading(reading.value, tuple(found))
-        if is_whole and (self._validator is None or not is_short):
-            return reading
-        told = "one that does not" if self._validator is not None and is_short else "too much to look at"
+        told = "too much to look at" if validator is None else "one that does not"
         return _refused(reading.value, ViolationKind.COMBINATION_FAILED, "a value that fits the schema", told)
 
     def plain(self, value: object) -> object:
@@ -86,7 +86,7 @@ class JsonPayloads:
 
 
 def _compile(resources: Resources, documents: list[Any]) -> jsonschema_rs.Validator | None:
-    """Return a validator, or None where a pattern or the depth of the schema is beyond it."""
+    """Return a validator, or None where a pattern or a way of referring is beyond it."""
     options: dict[str, Any] = {"base_uri": f"{PREFIX}0"}
     listed = [(f"{PREFIX}{index}", document) for index, document in enumerate(documents)]
     root = documents[0]

@@ -15,14 +15,20 @@ from llm_schema_registry.formats.json_schema.rewrite import At
 MAX_SPREAD = 10_000
 """Schemas that one value, or one part of it, is held against."""
 
+MAX_SCHEMAS = 20_000
+"""Schemas that are compiled together; each takes some kilobytes."""
+
 _EXCLUSIVE = frozenset({"properties"})
 _UNUSED = frozenset({"$defs", "definitions", "contentSchema"})
 
 
 def is_spread(documents: list[Any], draft: Draft) -> bool:
-    """Whether one value may be held against more than MAX_SPREAD schemas, or against a chain too long to follow."""
+    """Whether one value may be held against more than MAX_SPREAD schemas, or against a chain too long to follow; or
+    there are more than MAX_SCHEMAS of them.
+    """
+    spread = _Spread(documents, draft)
     try:
-        return _Spread(documents, draft).of(At(documents[0])) > MAX_SPREAD
+        return spread.of(At(documents[0])) > MAX_SPREAD or spread.size > MAX_SCHEMAS
     except RecursionError:
         return True
 
@@ -48,6 +54,11 @@ class _Spread:
         self._documents = documents
         self._draft = draft
         self._known: dict[int, int] = {}
+
+    @property
+    def size(self) -> int:
+        """How many schemas were met."""
+        return len(self._known)
 
     def of(self, at: At) -> int:
         """Count the schemas that a value may meet on its way down; a part of it meets one of the properties."""

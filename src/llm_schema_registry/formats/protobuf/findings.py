@@ -16,7 +16,7 @@ from llm_schema_registry.model import Violation, ViolationKind
 Trail: TypeAlias = "tuple[Trail, str | int] | None"
 """The way to a value, innermost part first; None is the whole payload. Written out only where something is wrong."""
 
-MAX_PAYLOAD_SLOTS = 16_000_000
+MAX_PAYLOAD_SLOTS = 8_000_000
 """Fields of all messages in a payload, set or not: the runtime keeps 8 to 16 bytes for each."""
 
 _MAX_FOUND = 80
@@ -76,7 +76,7 @@ class Findings:
 
 
 def pointer(trail: Trail) -> str:
-    """Write a trail as a JSON Pointer. Long keys are cut, and what is no character is spelt out: anything may be a key."""
+    """Write a trail as a JSON Pointer. Anything may be a key: long ones are cut, and what is no character spelt out."""
     parts: list[str] = []
     while trail is not None:
         trail, part = trail

@@ -35,7 +35,8 @@ class ProtobufPayloads:
     """Implements `formats.base.Payloads`. Values are the runtime's messages, of a pool that lives as long as this.
 
     Open enums take every number of 32 bits, numbers that are too large for their field are cut as every Protobuf
-    runtime cuts them, and what an Any holds is not looked at in bytes: all three are legal.
+    runtime cuts them, and what an Any holds is not looked at in bytes: all three are legal. Message sets, which only
+    proto2 has and nobody should, are not read.
     """
 
     def __init__(self, schema: ProtobufSchema, message: str = "") -> None:
@@ -83,9 +84,12 @@ class ProtobufPayloads:
         if self._checks.is_empty and not has_unknown:
             return Reading(message)
         findings = Findings(limit)
-        is_sound = False
-        with suppress(Enough):
+        try:
             is_sound = self._checks.visit(message, findings)
+        except Enough:
+            is_sound = False
+        if is_sound and not has_unknown and message.IsInitialized():
+            return Reading(message)
         if has_unknown or not is_sound:
             findings.put_before(walk(self._plan, data, limit))
         with suppress(Enough):
@@ -122,9 +126,9 @@ def _find(plans: Plans, schema: ProtobufSchema, message: str) -> MessagePlan:
         roots = schema.layout.roots
         message = roots[0] if roots else ""
     plan = plans.find(message) if message else None
-    if plan is None:
-        expected = "a message of the schema"
-        text = f"The schema has no message {message!r}" if message else "The schema has no message"
+    if plan is None or any(one.descriptor.GetOptions().message_set_wire_format for one in reachable(plan)):
+        expected = "a message of the schema, without message sets and not too many types deep"
+        text = f"The schema has no message {message!r} that can be read" if message else "The schema has no message"
         raise InvalidPayload(Violation(ViolationKind.BRANCH_UNKNOWN, "", text, expected, message or "none"))
     return plan
 

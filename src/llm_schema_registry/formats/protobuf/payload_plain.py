@@ -13,7 +13,12 @@ from typing import Any
 from google.protobuf.message import Message
 
 from llm_schema_registry.formats.base import MAX_PAYLOAD_DEPTH
-from llm_schema_registry.formats.protobuf.payload_checks import MAX_DECIMAL_DIGITS, MAX_DECIMAL_SCALE, key_text
+from llm_schema_registry.formats.protobuf.payload_checks import (
+    DURATION_SECONDS,
+    MAX_DECIMAL_DIGITS,
+    MAX_DECIMAL_SCALE,
+    key_text,
+)
 from llm_schema_registry.formats.protobuf.payload_scalars import Unfit, read_key
 from llm_schema_registry.formats.protobuf.plan import (
     DECIMAL,
@@ -199,6 +204,8 @@ def _fill_duration(message: Any, plain: object) -> None:  # noqa: ANN401 # a Dur
     microseconds = plain // _MICROSECOND
     sign = -1 if microseconds < 0 else 1
     seconds, rest = divmod(abs(microseconds), 1_000_000)
+    if seconds > DURATION_SECONDS:
+        raise ValueError(f"a Duration has at most {DURATION_SECONDS} seconds")
     message.seconds, message.nanos = sign * seconds, sign * rest * 1000
 
 

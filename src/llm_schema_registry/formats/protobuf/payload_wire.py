@@ -7,7 +7,6 @@ agree: what the runtime reads without leaving anything unknown has no violation 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 
 from llm_schema_registry.formats.protobuf.findings import Enough, Findings, Trail
@@ -56,6 +55,8 @@ class _Walker:
         """Go through a message up to `end`, or to the end of a group, and return where it ends."""
         self.findings.enter(depth, trail)
         self.findings.count(1, trail, len(plan.fields))
+        if at == end and not group:
+            return at
         known = plan.by_number
         places: dict[int, int] = {}
         while at < end:
@@ -65,7 +66,7 @@ class _Walker:
             field = known.get(number)
             if field is None:
                 self._unknown(ViolationKind.FIELD_UNKNOWN, (trail, number), "no such field", wire, plan.full_name)
-                at = self._skip(number, wire, at, end, (trail, number), depth)
+                at = self.skip(number, wire, at, end, (trail, number), depth)
                 continue
             here: Trail = (trail, field.json_name)
             if field.is_repeated and not field.is_map:
@@ -78,7 +79,7 @@ class _Walker:
             if wire != field.wire:
                 expected = f"{TYPE_NAMES[field.type]}, which is {_WIRE_NAMES[field.wire]}"
                 self._unknown(ViolationKind.TYPE_MISMATCH, here, expected, wire, field.full_name)
-                at = self._skip(number, wire, at, end, here, depth)
+                at = self.skip(number, wire, at, end, here, depth)
             else:
                 at = self._value(field, at, end, here, depth)
         if group:
@@ -126,12 +127,12 @@ class _Walker:
             elif half is None:
                 unknown: Trail = (here, number)
                 self._unknown(ViolationKind.FIELD_UNKNOWN, unknown, "a key and a value", wire, field.full_name)
-                at = self._skip(number, wire, at, end, unknown, depth + 1)
+                at = self.skip(number, wire, at, end, unknown, depth + 1)
             elif wire != half.wire:
                 what = "key" if number == 1 else "value"
                 expected = f"a {what} of type {TYPE_NAMES[half.type]}, which is {_WIRE_NAMES[half.wire]}"
                 self._unknown(ViolationKind.TYPE_MISMATCH, here, expected, wire, field.full_name)
-                at = self._skip(number, wire, at, end, here, depth + 1)
+                at = self.skip(number, wire, at, end, here, depth + 1)
             else:
                 at = self._value(half, at, end, here, depth + 1)
 
@@ -200,6 +201,8 @@ class _Walker:
 
     def varint(self, at: int, end: int, trail: Trail, longest: int = _MAX_VARINT_BYTES) -> tuple[int, int]:
         data = self._data
+        if at < end and (value := data[at]) < 0x80:  # most are that short
+            return value, at + 1
         value = shift = 0
         for place in range(at, min(at + longest, end)):
             byte = data[place]
@@ -222,7 +225,7 @@ class _Walker:
             raise self.findings.stop(ViolationKind.MALFORMED, trail, expected, f"the end of group {number}")
         return at
 
-    def _skip(self, number: int, wire: int, at: int, end: int, trail: Trail, depth: int) -> int:
+    def skip(self, number: int, wire: int, at: int, end: int, trail: Trail, depth: int) -> int:
         """Pass over a value that the type does not know; groups in it count as messages do."""
         open_groups: list[int] = []
         while True:
@@ -250,9 +253,16 @@ def _signed(value: int, bits: int) -> int:
 def _key_text(key: FieldPlan, data: bytes, at: int, end: int) -> str:
     """Return the key of a map's entry as ProtoJSON writes it: its last one; of broken bytes what was read so far."""
     found: int | bytes = b"" if key.wire == LENGTH else 0
-    for number, wire, value in _records(data, at, end):
-        if number == 1 and wire == key.wire:
-            found = value
+    walker = _Walker(data, 1)
+    with suppress(Enough):
+        while at < end:
+            number, wire, start = walker.tag(at, end, None)
+            at = walker.skip(number, wire, start, end, None, 0)
+            if number == 1 and wire == key.wire:
+                if wire == VARINT:
+                    found, _ = walker.varint(start, end, None)
+                else:
+                    found = data[walker.length(start, end, None)[1] if wire == LENGTH else start : at]
     if isinstance(found, bytes):
         if key.wire == LENGTH:
             return found.decode(errors="replace")
@@ -266,26 +276,3 @@ def _key_text(key: FieldPlan, data: bytes, at: int, end: int) -> str:
         bits = 32 if key.type == Field.TYPE_INT32 else 64
         return str(_signed(found & ((1 << bits) - 1), bits))
     return str(found)
-
-
-def _records(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int | bytes]]:
-    """Yield number, wire type and value of the fields of a map's entry, up to what is broken or a group."""
-    walker = _Walker(data, 1)
-    try:
-        while at < end:
-            number, wire, at = walker.tag(at, end, None)
-            if wire == VARINT:
-                value, at = walker.varint(at, end, None)
-                yield number, wire, value
-            elif wire == LENGTH:
-                size, at = walker.length(at, end, None)
-                yield number, wire, data[at : at + size]
-                at += size
-            elif wire in _SIZES:
-                after = walker.fixed(wire, at, end, None)
-                yield number, wire, data[at:after]
-                at = after
-            else:
-                return
-    except Enough:
-        return

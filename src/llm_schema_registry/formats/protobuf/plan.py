@@ -168,11 +168,16 @@ class Plans:
         return root
 
     def find(self, full_name: str) -> MessagePlan | None:
-        """Return the plan of a message by its full name, imported ones too."""
+        """Return the plan of a message by its full name, imported ones too.
+
+        None where there is none, or where more types are in each other than the runtime can make classes of.
+        """
         try:
-            return self.of(self._pool.FindMessageTypeByName(full_name))
-        except KeyError:
+            plan = self.of(self._pool.FindMessageTypeByName(full_name))
+            plan.new()
+        except (KeyError, RecursionError):
             return None
+        return plan
 
     def _plan(self, descriptor: Descriptor, making: dict[str, MessagePlan]) -> MessagePlan:
         name = descriptor.full_name
