@@ -311,6 +311,10 @@ def test_a_larger_payload_is_judged_when_its_lists_are_short() -> None:
     long = {**short, "labels": ["a"] * 5_000}
     (violation,) = rules.run(long, RuleMode.WRITE, NOW).violations
     assert "the rules could take too long on the payload" in violation.message
+    # A rule on fields is charged as it goes instead.
+    on_fields = rule("value != ''", name="s", type="CEL_FIELD", tags=["PII"])
+    both = compiled(rules.of(RuleMode.WRITE)[0].rule, on_fields).run(long, RuleMode.WRITE, NOW)
+    assert both.outcomes == (("r", Outcome.ERROR), ("s", Outcome.PASSED))
 
 
 @pytest.mark.parametrize("value", [{"a": "\ud800"}, {"a": object()}, {"a": 2**70}, {"a": {1, 2}}])
