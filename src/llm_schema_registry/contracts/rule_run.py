@@ -152,17 +152,18 @@ class Rules:
             text = msgspec.json.encode(value)
         except (ValueError, TypeError, OverflowError, RecursionError):
             payload.size = -1
+            payload.is_held = False
             return
         payload.size = len(text)
         payload.is_held = self._bounds.hold(payload.size, value)
         payload.has_zero = _ZERO in text
 
     def _run(self, rule: CompiledRule, payload: _Payload) -> tuple[Outcome, list[Violation]]:
-        reason = self._unfit(rule, payload)
-        if reason:
+        # A payload that JSON can not write is not held either.
+        if not payload.is_held and (reason := self._unfit(rule, payload)):
             return Outcome.ERROR, [_violation(rule, ViolationKind.RULE_ERROR, "", reason)]
         try:
-            if rule.paths is not None:
+            if rule.is_on_fields:
                 return self._run_on_fields(rule, payload)
             return self._run_on_message(rule, payload)
         except (NotEvaluated, ValueError, OverflowError) as error:
@@ -172,7 +173,7 @@ class Rules:
         """Return why a rule can not be run on a payload, nothing when it can."""
         if payload.size < 0:
             return "the payload holds what no rule can see: half of a surrogate pair, a number beyond 64 bits"
-        if rule.paths is None and not payload.is_held:
+        if not rule.is_on_fields:
             return (
                 f"with {payload.size} bytes as JSON and its lists as long as they are, the rules could take too long "
                 f"on the payload; up to {self._bounds.limit} bytes any is fine"
