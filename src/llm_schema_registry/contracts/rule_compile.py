@@ -75,7 +75,8 @@ class CompiledRule:
     """A rule that can be run. `place` is where it stands in the rule set; `level` is its own, None when it names none.
 
     `paths` lead to the fields of one that `is_on_fields` (CEL_FIELD). `costs` are the nanoseconds that one evaluation
-    can take, by the bits of the length of what it is given.
+    can take, by the bits of the length of what it is given. `source` is what the body was loaded from, and `reads` the
+    fields that it looks at, None for the whole payload.
     """
 
     rule: Rule
@@ -93,6 +94,8 @@ class CompiledRule:
     data_sets: frozenset[str]
     needs_message: bool
     needs_now: bool
+    source: bytes
+    reads: frozenset[str] | None
 
 
 class _Part(NamedTuple):
@@ -101,6 +104,8 @@ class _Part(NamedTuple):
     program: Program
     estimate: Estimate
     data_sets: set[str]
+    source: bytes
+    reads: frozenset[str] | None
 
 
 class RuleCompiler:
@@ -168,6 +173,8 @@ class RuleCompiler:
             data_sets=frozenset(name for part in parts for name in part.data_sets),
             needs_message=_PAYLOAD.search(source) is not None,
             needs_now=_NOW.search(source) is not None,
+            source=body.source,
+            reads=body.reads,
         )
 
     def _paths(self, rule: Rule) -> FieldPaths:
@@ -199,7 +206,8 @@ class RuleCompiler:
             raise InvalidRuleSet(f"{place}: expr can not be used: {error}") from None
         for pattern in estimate.patterns:
             self._check_pattern(place, pattern)
-        return _Part(environment.load(tree.runnable()), estimate, self._data_sets(place, tree))
+        names, reads, runnable = self._data_sets(place, tree), tree.fields_read(), tree.runnable()
+        return _Part(environment.load(runnable), estimate, names, runnable, reads)
 
     def _checked(self, text: str, checker: Environment) -> bytes:
         try:
