@@ -172,3 +172,49 @@ async def test_what_was_found_to_be_pii_is_in_no_sample(registry: Registry) -> N
     [sample] = (await registry.get("/v1/violations"))["samples"]
     assert sample["payload"] == {"model": "***"}
     assert "ann" not in json.dumps(sample)
+
+
+PAIR = (
+    'syntax = "proto3"; package p; message A { string a = 1; } message B { string b = 1; message C { int64 c = 1; } }'
+)
+
+
+async def test_rules_are_about_one_of_a_files_messages(registry: Registry) -> None:
+    for expression, code in (("message.a != ''", None), ("message.c > 0", None), ("message.d != ''", 42210)):
+        rule = {"name": "r", "kind": "CONDITION", "type": "CEL", "expr": expression}
+        sent = {"schema": PAIR, "schemaType": "PROTOBUF", "ruleSet": {"domainRules": [rule]}}
+        if code is None:
+            await registry.post("/subjects/security.s/versions", sent)
+        else:
+            assert "'p.A' has no field 'd'" in (
+                await registry.refuse(code, "POST", "/subjects/security.s/versions", sent)
+            ).replace("p.A has", "'p.A' has")
+    constraint = {"properties": {"constraints:p.B.b": '{"minLength": 2}'}}
+    await registry.post("/subjects/t/versions", {"schema": PAIR, "schemaType": "PROTOBUF", "metadata": constraint})
+    # The rules fit another message than the one that is sent: nothing can be said of it.
+    answer = await registry.ask("POST", f"{OF_VERSION}?message=p.B", {"b": "x"})
+    assert [each["kind"] for each in answer.json()["violations"]] == ["RULE_ERROR"]
+
+
+async def test_a_file_without_messages_has_nothing_to_hold_payloads_against(registry: Registry) -> None:
+    rule = {"name": "r", "kind": "CONDITION", "type": "CEL", "expr": "message.a != ''"}
+    sent = {
+        "schema": 'syntax = "proto3"; enum E { A = 0; }',
+        "schemaType": "PROTOBUF",
+        "ruleSet": {"domainRules": [rule]},
+    }
+    await registry.post("/subjects/security.s/versions", sent)
+    answer = await registry.ask("POST", OF_VERSION, {})
+    assert [each["kind"] for each in answer.json()["violations"]] == ["BRANCH_UNKNOWN"]
+
+
+async def test_a_policy_is_about_every_message(registry: Registry) -> None:
+    await put(registry, POLICY, {"subject_prefix": "security.", "tag": "PII", "requirement": "ABSENT"})
+    schema = (
+        'syntax = "proto3"; import "confluent/meta.proto"; message A { string a = 1; } '
+        'message B { string b = 1 [(confluent.field_meta).tags = "PII"]; }'
+    )
+    message = await registry.refuse(
+        42215, "POST", "/subjects/security.s/versions", {"schema": schema, "schemaType": "PROTOBUF"}
+    )
+    assert "B.b" in message

@@ -21,6 +21,7 @@ EQUAL, DIFFERENT = "@decimal_equal", "@decimal_different"
 """Functions that no source can name: what `==` and `!=` mean for decimals, which the engine compares field by field."""
 
 _ANY = 1
+_PAYLOAD = frozenset({"message", "event"})
 _TEXTS = frozenset({5, 6})
 # message: field number type, with R when repeated.
 _MESSAGES = """
@@ -144,6 +145,10 @@ class _TypeMapEntry(Protocol):
     value: _Type
 
 
+class _Parsed(Protocol):
+    expr: Node
+
+
 class _Checked(Protocol):
     type_map: Sequence[_TypeMapEntry]
     expr: Node
@@ -176,10 +181,22 @@ class Tree:
                 call.function = _ON_DECIMALS[call.function]
             if is_event and node.ident_expr.name == "event":
                 node.ident_expr.name = "message"
-        parsed = _PARSED(expr=self.root)
-        return Any(
-            type_url="type.googleapis.com/cel.expr.ParsedExpr", value=parsed.SerializeToString()
-        ).SerializeToString()
+        return _runnable(_PARSED(expr=self.root))
+
+    def fields_read(self) -> frozenset[str] | None:
+        """Return the fields of `message` that are all that is looked at of it; None when it is looked at as a whole.
+
+        It counts as a whole, too, where a loop calls its variable so.
+        """
+        of_whole = 0
+        fields = []
+        for node in self.nodes():
+            if node.ident_expr.name in _PAYLOAD or node.comprehension_expr.iter_var in _PAYLOAD:
+                of_whole += 1
+            elif node.HasField("select_expr") and node.select_expr.operand.ident_expr.name in _PAYLOAD:
+                fields.append(node.select_expr.field)
+        # Each field that is read has its own mention of the message inside.
+        return frozenset(fields) if of_whole == len(fields) else None
 
     def nodes(self) -> Iterator[Node]:
         """Yield every node, outer ones first."""
@@ -213,6 +230,28 @@ def parts(node: Node) -> list[Node]:
     return []
 
 
+def conjunction(expressions: Sequence[bytes]) -> bytes:
+    """Return what is true when all of some runnable expressions are, and else false or without a value."""
+    roots = [cast("_Parsed", _PARSED.FromString(Any.FromString(each).value)).expr for each in expressions]
+    while len(roots) > 1:
+        # In pairs, so that many expressions do not stand deep inside each other.
+        pairs = zip(roots[::2], roots[1::2], strict=False)
+        joined = [cast("Node", _NODE(call_expr=_CALL(function="_&&_", args=pair))) for pair in pairs]
+        roots = [*joined, *roots[len(joined) * 2 :]]
+    waiting = [roots[0]]
+    number = 0
+    while waiting:
+        node = waiting.pop()
+        number += 1
+        node.id = number
+        waiting.extend(parts(node))
+    return _runnable(_PARSED(expr=roots[0]))
+
+
+def _runnable(parsed: Message) -> bytes:
+    return Any(type_url="type.googleapis.com/cel.expr.ParsedExpr", value=parsed.SerializeToString()).SerializeToString()
+
+
 def _kind(declared: _Type) -> Kind:
     if declared.primitive in _TEXTS or declared.wrapper in _TEXTS:
         return Kind.TEXT
@@ -223,7 +262,7 @@ def _kind(declared: _Type) -> Kind:
     return Kind.DECIMAL if declared.message_type == DECIMAL else Kind.ANY
 
 
-def _classes() -> tuple[type[Message], type[Message]]:
+def _classes() -> list[type[Message]]:
     file = FileDescriptorProto(name="checked.proto", package="checked", syntax="proto2")
     for line in _MESSAGES.strip().split("\n"):
         name, _, fields = line.partition(": ")
@@ -238,8 +277,8 @@ def _classes() -> tuple[type[Message], type[Message]]:
                 added.type, added.type_name = FieldDescriptorProto.TYPE_MESSAGE, f".checked.{kind}"
     pool = DescriptorPool()
     pool.Add(file)
-    checked, parsed = (pool.FindMessageTypeByName(f"checked.{name}") for name in ("CheckedExpr", "ParsedExpr"))
-    return GetMessageClass(checked), GetMessageClass(parsed)
+    names = ("CheckedExpr", "ParsedExpr", "Expr", "Call")
+    return [GetMessageClass(pool.FindMessageTypeByName(f"checked.{name}")) for name in names]
 
 
-_CHECKED, _PARSED = _classes()
+_CHECKED, _PARSED, _NODE, _CALL = _classes()

@@ -24,6 +24,9 @@ from llm_schema_registry.formats.shape import Logical, Shape, ShapeKind
 MAX_FIELDS = 20_000
 """A schema with more fields is not declared: its rules are checked without it."""
 
+MAX_FIELDS_OF_RECORD = 4_000
+"""A record with more is left open; Protobuf's limit is twice that."""
+
 _PACKAGE = "record"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STANDARD = (any_pb2, duration_pb2, struct_pb2, timestamp_pb2, wrappers_pb2)
@@ -101,7 +104,6 @@ def declare(shape: Shape) -> Declared:
         return Declared(pool, type_name(shape), {}, ())
     names = dict(zip(map(id, records), _names(records), strict=True))
     dependencies = [*(module.DESCRIPTOR.name for module in _STANDARD), _DECIMAL_FILE]
-    # The second edition of the language, as the third would refuse two names that differ only in their underscores.
     file = FileDescriptorProto(name="record.proto", package=_PACKAGE, syntax="proto2", dependency=dependencies)
     for record in records:
         _fill(file.message_type.add(name=names[id(record)]), record, names)
@@ -124,6 +126,15 @@ def declare(shape: Shape) -> Declared:
 
 def walk_shapes(shape: Shape) -> Iterator[Shape]:
     """Yield every type that a shape is made of, each once, outer ones first."""
+    return _walk(shape, into_fields=True)
+
+
+def walk_values(shape: Shape) -> Iterator[Shape]:
+    """Yield a type, those of its items and branches, and theirs, but not those of fields."""
+    return _walk(shape, into_fields=False)
+
+
+def _walk(shape: Shape, *, into_fields: bool) -> Iterator[Shape]:
     seen: set[int] = set()
     waiting = [shape]
     while waiting:
@@ -132,7 +143,8 @@ def walk_shapes(shape: Shape) -> Iterator[Shape]:
             continue
         seen.add(id(current))
         yield current
-        waiting.extend(field.shape for field in current.fields.values())
+        if into_fields:
+            waiting.extend(field.shape for field in current.fields.values())
         waiting.extend(current.branches)
         if current.items is not None:
             waiting.append(current.items)
@@ -146,7 +158,7 @@ def _records(shape: Shape) -> list[Shape]:
         fields += len(current.fields)
         if fields > MAX_FIELDS:
             return []
-        if current.kind is ShapeKind.RECORD and not current.is_open:
+        if current.kind is ShapeKind.RECORD and not current.is_open and len(current.fields) <= MAX_FIELDS_OF_RECORD:
             found.append(current)
     return found
 
@@ -158,21 +170,27 @@ def _names(records: list[Shape]) -> Iterator[str]:
 
 
 def _fill(message: DescriptorProto, record: Shape, names: dict[int, str]) -> None:
+    taken = set(record.fields)
     for number, (name, field) in enumerate(record.fields.items(), start=1):
-        # What has another name cannot be selected with a dot. 19000 to 19999 are Protobuf's own numbers.
+        # What has another name cannot be selected with a dot.
         if _NAME.fullmatch(name):
-            _add_field(message, name, number if number < 19_000 else number + 1_000, field.shape, names)
+            _add_field(message, name, number, field.shape, names, taken)
 
 
-def _add_field(message: DescriptorProto, name: str, number: int, shape: Shape, names: dict[int, str]) -> None:
+def _add_field(
+    message: DescriptorProto, name: str, number: int, shape: Shape, names: dict[int, str], taken: set[str]
+) -> None:
     label = FieldDescriptorProto.LABEL_OPTIONAL
     kind = _field_type(shape, names)
+    entry_name = f"{_camel(name)}Entry"
     if shape.items is not None and shape.kind is ShapeKind.ARRAY:
         item = _field_type(shape.items, names)
         if shape.items.kind not in {ShapeKind.ARRAY, ShapeKind.MAP}:
             label, kind = FieldDescriptorProto.LABEL_REPEATED, item
-    elif shape.items is not None and shape.kind is ShapeKind.MAP:
-        entry = message.nested_type.add(name=f"{_camel(name)}Entry")
+    elif shape.items is not None and entry_name not in taken:
+        # Protobuf prescribes the name of a map's entries; where something else has it, the map is left open.
+        taken.add(entry_name)
+        entry = message.nested_type.add(name=entry_name)
         entry.options.map_entry = True
         entry.field.add(name="key", number=1, type=FieldDescriptorProto.TYPE_STRING, label=label)
         entry.field.add(
@@ -184,7 +202,12 @@ def _add_field(message: DescriptorProto, name: str, number: int, shape: Shape, n
         )
         label, kind = FieldDescriptorProto.LABEL_REPEATED, f"{_PACKAGE}.{message.name}.{entry.name}"
     message.field.add(
-        name=name, number=number, type=FieldDescriptorProto.TYPE_MESSAGE, type_name=f".{kind}", label=label
+        name=name,
+        json_name=name,
+        number=number,
+        type=FieldDescriptorProto.TYPE_MESSAGE,
+        type_name=f".{kind}",
+        label=label,
     )
 
 

@@ -99,19 +99,15 @@ def _inward(shape: Shape, made: dict[int, Change | None]) -> Change | None:
         made[key] = _union(shape, made)
     elif shape.fields or shape.items is not None:
         # A type that contains itself asks for itself here: it is then taken to need a change.
-        made[key] = lambda value: whole(value)  # noqa: PLW0108 - it is not bound yet
-        whole: Change = _record(shape, made) if shape.fields else _items(shape, made)
-        made[key] = None if whole is _same else whole
+        made[key] = lambda value: value if whole is None else whole(value)
+        whole = _record(shape, made) if shape.fields else _items(shape, made)
+        made[key] = whole
     else:
         made[key] = None
     return made[key]
 
 
-def _same(value: object) -> object:
-    return value
-
-
-def _record(shape: Shape, made: dict[int, Change | None]) -> Change:
+def _record(shape: Shape, made: dict[int, Change | None]) -> Change | None:
     changes = [
         (name, change) for name, field in shape.fields.items() if (change := _inward(field.shape, made)) is not None
     ]
@@ -126,13 +122,13 @@ def _record(shape: Shape, made: dict[int, Change | None]) -> Change:
                 changed[name] = change(part)
         return changed
 
-    return change_fields if changes else _same
+    return change_fields if changes else None
 
 
-def _items(shape: Shape, made: dict[int, Change | None]) -> Change:
+def _items(shape: Shape, made: dict[int, Change | None]) -> Change | None:
     change = None if shape.items is None else _inward(shape.items, made)
     if change is None:
-        return _same
+        return None
 
     def change_items(value: object) -> object:
         if isinstance(value, list):

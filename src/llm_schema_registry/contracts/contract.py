@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from llm_schema_registry.contracts.constraints import compile_constraints
+from llm_schema_registry.contracts.constraints import PREFIX, compile_constraints
 from llm_schema_registry.contracts.detectors import Detectors, may_find
 from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.contracts.masking import Masker, hide
@@ -155,10 +155,16 @@ class Contract:
             yield violation if violation.level is level else msgspec.structs.replace(violation, level=level)
 
 
-def check_terms(shape: Shape, terms: Terms) -> None:
-    """Refuse what a version cannot promise. Raises InvalidConstraint, PolicyNotMet."""
-    version_level(terms.metadata)
-    pii_level(terms.metadata)
+def has_terms(metadata: Metadata | None, rule_set: RuleSet | None) -> bool:
+    """Whether metadata or rules say anything that could not fit a schema."""
+    names = (metadata and metadata.properties) or ()
+    return any(name.startswith((PREFIX, LEVEL_PROPERTY, PII_PROPERTY)) for name in names) or bool(
+        rule_set and rule_set.domain_rules
+    )
+
+
+def require_policies(shape: Shape, terms: Terms) -> None:
+    """Hold a schema to the policies for its subject. Raises PolicyNotMet."""
     unmet = check_policies(terms.policies, shape, FieldTags(terms.metadata), terms.rule_set)
     if unmet:
         raise PolicyNotMet("; ".join(unmet))

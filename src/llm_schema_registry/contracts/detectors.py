@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from itertools import islice
+from typing import cast
 
 from llm_schema_registry.contracts.fields import FieldTags, escape, json_path
 from llm_schema_registry.contracts.jsonable import key_text
@@ -93,8 +94,9 @@ class Detectors:
                     yield path, part.schema_path, value
             elif isinstance(value, dict):
                 waiting.append(self._members(path, part, value))
-            elif isinstance(value, list):
-                waiting.append(self._items(path, part, value))
+            else:
+                # Nothing else is waited for, and a value that is something else itself was done with before.
+                waiting.append(self._items(path, part, cast("list[object]", value)))
 
     def _members(self, path: str, part: Part, value: dict[object, object]) -> Iterator[_Place]:
         for name, item in value.items():

@@ -79,10 +79,8 @@ class FieldValues:
         self._environment = environment
         self._tags = tags
         self._is_message = shape.descriptor is not None
-        self._records: dict[int, Change | None] = {
-            id(one): inward(holder) for holder in walk_shapes(shape) for one in holder.fields.values()
-        }
-        self._scalars: dict[int, Change | None] = {}
+        self._holders = {id(one): holder for holder in walk_shapes(shape) for one in holder.fields.values()}
+        self._changes: dict[int, Change | None] = {}
 
     def judge(self, rule: CompiledRule, root: object, plain: object, now: Timestamp | None) -> Iterator[Judged]:
         """Yield the rule's verdict on each value, none where its guard is false. Raises NotEvaluated for too many.
@@ -90,7 +88,9 @@ class FieldValues:
         `root` is the payload that `plain` stands for.
         """
         work = _Work(rule, root, now)
-        for spot in _spots(rule, plain):
+        for spot in rule.paths.visit(plain):
+            if spot.value is msgspec.UNSET:
+                continue
             for path, shape, value in self._leaves(spot.field, spot.path, spot.field.shape, spot.value):
                 self._charge(work, spot, value)
                 try:
@@ -105,7 +105,7 @@ class FieldValues:
     def change(self, rule: CompiledRule, root: object, plain: object, now: Timestamp | None) -> Changed:
         """Return the payload with each value replaced by what the rule gives. Raises NotEvaluated."""
         work = _Work(rule, root, now)
-        value = plain if rule.paths is None else rule.paths.replace(plain, lambda spot: self._changed(work, spot))
+        value = rule.paths.replace(plain, lambda spot: self._changed(work, spot))
         return Changed(value, work.is_run)
 
     def _changed(self, work: _Work, spot: Spot) -> object:
@@ -149,7 +149,7 @@ class FieldValues:
 
     def _evaluate(self, work: _Work, spot: Spot, shape: Shape, value: object) -> tuple[bool, object]:
         """Return whether the rule's guard lets it run, and what it gives."""
-        change = self._scalars.setdefault(id(shape), inward(shape))
+        change = self._change(shape)
         ready = self._record(work, spot).ready if work.rule.needs_message else {}
         binding = self._environment.bind(
             {
@@ -168,18 +168,18 @@ class FieldValues:
             return False, None
         return True, work.rule.body.evaluate(binding)
 
+    def _change(self, shape: Shape) -> Change | None:
+        if id(shape) not in self._changes:
+            self._changes[id(shape)] = inward(shape)
+        return self._changes[id(shape)]
+
     def _record(self, work: _Work, spot: Spot) -> _Record:
         found = work.records.get(id(spot.record))
         if found is None:
             if isinstance(work.root, Message):
                 ready: object = message_at(work.root, spot.path)
             else:
-                change = self._records[id(spot.field)]
+                change = self._change(self._holders[id(spot.field)])
                 ready = guarded(spot.record if change is None else change(spot.record))
             found = work.records[id(spot.record)] = _Record(spot.record, ready, len(msgspec.json.encode(spot.record)))
         return found
-
-
-def _spots(rule: CompiledRule, plain: object) -> Iterator[Spot]:
-    if rule.paths is not None:
-        yield from (spot for spot in rule.paths.visit(plain) if spot.value is not msgspec.UNSET)

@@ -27,7 +27,7 @@ class Bounds:
     def __init__(self, rules: Sequence[CompiledRule]) -> None:
         if sum(len(rule.rule.expr or "") for rule in rules) > MAX_LENGTH_TOGETHER:
             raise InvalidRuleSet(f"domainRules: together, expr may have at most {MAX_LENGTH_TOGETHER} characters")
-        self._estimates = [estimate for rule in rules if rule.paths is None for estimate in rule.estimates]
+        self._estimates = [estimate for rule in rules if not rule.is_on_fields for estimate in rule.estimates]
         self.limit = largest_payload(self._estimates)
         if not self.limit:
             raise InvalidRuleSet(

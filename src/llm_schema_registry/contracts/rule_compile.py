@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from llm_schema_registry.contracts.cel import Environment, NotCompiled, NotEvaluated, Program
 from llm_schema_registry.contracts.cel_ast import Tree
@@ -18,7 +19,7 @@ from llm_schema_registry.contracts.cel_cost import (
     costs_by_bits,
     largest_payload,
 )
-from llm_schema_registry.contracts.cel_types import Declared, declare, type_name
+from llm_schema_registry.contracts.cel_types import Declared, declare, type_name, walk_values
 from llm_schema_registry.contracts.fields import FieldPaths, FieldTags
 from llm_schema_registry.contracts.functions import COMPARISONS, FUNCTIONS
 from llm_schema_registry.contracts.reference_data import CATALOG_FUNCTIONS, DataSet, catalog_functions
@@ -73,8 +74,9 @@ _NOT_LINE = re.compile(r"[^\n]")
 class CompiledRule:
     """A rule that can be run. `place` is where it stands in the rule set; `level` is its own, None when it names none.
 
-    `paths` lead to its fields (CEL_FIELD), else None. `costs` are the nanoseconds that one evaluation can take, by the
-    bits of the length of what it is given.
+    `paths` lead to the fields of one that `is_on_fields` (CEL_FIELD). `costs` are the nanoseconds that one evaluation
+    can take, by the bits of the length of what it is given. `source` is what the body was loaded from, and `reads` the
+    fields that it looks at, None for the whole payload.
     """
 
     rule: Rule
@@ -85,12 +87,25 @@ class CompiledRule:
     level: ValidationLevel | None
     guard: Program | None
     body: Program
-    paths: FieldPaths | None
+    paths: FieldPaths
+    is_on_fields: bool
     estimates: tuple[Estimate, ...]
     costs: tuple[float, ...]
     data_sets: frozenset[str]
     needs_message: bool
     needs_now: bool
+    source: bytes
+    reads: frozenset[str] | None
+
+
+class _Part(NamedTuple):
+    """A guard, or what stands behind it."""
+
+    program: Program
+    estimate: Estimate
+    data_sets: set[str]
+    source: bytes
+    reads: frozenset[str] | None
 
 
 class RuleCompiler:
@@ -105,6 +120,7 @@ class RuleCompiler:
         self._python = frozenset(function.name for function in self._functions)
         self._declared: Declared = declare(shape)
         self._checking = (*self._functions, *COMPARISONS, *self._declared.functions)
+        self._checkers: dict[tuple[tuple[str, str], ...], Environment] = {}
         self._wording = Wording(
             self._declared.records, (*_FIELD_VARIABLES, *(function.name for function in self._checking))
         )
@@ -119,29 +135,22 @@ class RuleCompiler:
         place = f"{place} ('{rule.name}')"
         if len(source) > MAX_LENGTH:
             raise InvalidRuleSet(f"{place}: expr has {len(source)} characters; at most {MAX_LENGTH} are allowed")
-        paths = self._paths(rule) if kind_of_rule == FIELD else None
+        is_on_fields = kind_of_rule == FIELD
+        paths = self._paths(rule) if is_on_fields else FieldPaths(self._shape, lambda _field: False)
         guard_source, separator, body_source = source.partition(";")
         if not separator:
             guard_source, body_source = "", source
-        estimates = []
-        names: set[str] = set()
-        programs: list[Program | None] = []
+        if not body_source.strip():
+            raise InvalidRuleSet(f"{place}: expr has nothing behind its guard and ';'")
+        checker = self._checker(paths if is_on_fields else None, has_guard=bool(guard_source.strip()))
+        environment = self.fields if is_on_fields else self.messages
         # What stands before an expression becomes blank, so that places are those in the whole.
-        blank = _NOT_LINE.sub(" ", guard_source + separator) if separator else ""
-        for text in (guard_source, blank + body_source):
-            if not text.strip():
-                if text is guard_source:
-                    programs.append(None)
-                    continue
-                raise InvalidRuleSet(f"{place}: expr has nothing behind its guard and ';'")
-            checker = self._checker(paths, has_guard=bool(guard_source.strip()))
-            tree, estimate = self._check(place, source, text, checker)
-            estimates.append(estimate)
-            names |= self._data_sets(place, tree)
-            programs.append((self.messages if paths is None else self.fields).load(tree.runnable()))
-        guard, body = programs
-        if body is None:
-            raise InvalidRuleSet(f"{place}: expr is empty")
+        blank = _NOT_LINE.sub(" ", guard_source + separator)
+        body = self._part(place, source, blank + body_source, checker, environment)
+        parts = [body]
+        if guard_source.strip():
+            parts.insert(0, self._part(place, source, guard_source, checker, environment))
+        estimates = [part.estimate for part in parts]
         if not largest_payload(estimates):
             raise InvalidRuleSet(
                 f"{place}: expr could take more than a second, or build more than 16 MiB, for a payload of "
@@ -155,14 +164,17 @@ class RuleCompiler:
             kind=rule.kind or RuleKind.TRANSFORM,
             modes=_MODES.get(rule.mode or RuleMode.WRITEREAD, frozenset()),
             level=_level(place, rule),
-            guard=guard,
-            body=body,
+            guard=parts[0].program if len(parts) > 1 else None,
+            body=body.program,
             paths=paths,
+            is_on_fields=is_on_fields,
             estimates=tuple(estimates),
-            costs=() if paths is None else costs_by_bits(estimates),
-            data_sets=frozenset(names),
+            costs=costs_by_bits(estimates) if is_on_fields else (),
+            data_sets=frozenset(name for part in parts for name in part.data_sets),
             needs_message=_PAYLOAD.search(source) is not None,
             needs_now=_NOW.search(source) is not None,
+            source=body.source,
+            reads=body.reads,
         )
 
     def _paths(self, rule: Rule) -> FieldPaths:
@@ -172,17 +184,19 @@ class RuleCompiler:
     def _checker(self, paths: FieldPaths | None, *, has_guard: bool) -> Environment:
         if paths is None:
             value = self._declared.value
-            return Environment(
-                self._declared.pool, {**_MESSAGE_VARIABLES, "message": value, "event": value}, self._checking
-            )
-        variables = dict(_FIELD_VARIABLES)
-        # A guard may choose between types by their names, which the checker does not follow.
+            return self._environment({**_MESSAGE_VARIABLES, "message": value, "event": value})
         kinds = {type_name(leaf) for field in paths.wanted for leaf in _leaves(field)}
-        if len(kinds) == 1 and not has_guard:
-            variables["value"] = kinds.pop()
-        return Environment(self._declared.pool, variables, self._checking)
+        # A guard may choose between types by their names, which the checker does not follow.
+        is_of_one_type = len(kinds) == 1 and not has_guard
+        return self._environment({**_FIELD_VARIABLES, "value": kinds.pop() if is_of_one_type else "dyn"})
 
-    def _check(self, place: str, source: str, text: str, checker: Environment) -> tuple[Tree, Estimate]:
+    def _environment(self, variables: dict[str, str]) -> Environment:
+        key = tuple(variables.items())
+        if key not in self._checkers:
+            self._checkers[key] = Environment(self._declared.pool, variables, self._checking)
+        return self._checkers[key]
+
+    def _part(self, place: str, source: str, text: str, checker: Environment, environment: Environment) -> _Part:
         try:
             tree = Tree(self._checked(text, checker))
             estimate = Estimate(tree, PAYLOAD_VARIABLES, self._python, self._sizes)
@@ -192,7 +206,8 @@ class RuleCompiler:
             raise InvalidRuleSet(f"{place}: expr can not be used: {error}") from None
         for pattern in estimate.patterns:
             self._check_pattern(place, pattern)
-        return tree, estimate
+        names, reads, runnable = self._data_sets(place, tree), tree.fields_read(), tree.runnable()
+        return _Part(environment.load(runnable), estimate, names, runnable, reads)
 
     def _checked(self, text: str, checker: Environment) -> bytes:
         try:
@@ -202,7 +217,7 @@ class RuleCompiler:
             if found is None or found[1] not in self._declared.records:
                 raise
             # Rules may go over the fields of a record as over a map's keys, which the checker does not know.
-            return Environment(self._declared.pool, _MESSAGE_VARIABLES, self._checking).check(text)
+            return self._environment(_MESSAGE_VARIABLES).check(text)
 
     def _check_pattern(self, place: str, pattern: str) -> None:
         program = self.messages.compile("''.matches(message)")
@@ -223,21 +238,7 @@ class RuleCompiler:
 
 def _leaves(field: ShapeField) -> list[Shape]:
     """Return the types of a field, or of what its lists and maps hold, that CEL_FIELD looks at."""
-    found: list[Shape] = []
-    seen: set[int] = set()
-    waiting = [field.shape]
-    while waiting:
-        current = waiting.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        if current.kind in PRIMITIVES:
-            found.append(current)
-        elif current.kind in {ShapeKind.ARRAY, ShapeKind.MAP} and current.items is not None:
-            waiting.append(current.items)
-        elif current.kind is ShapeKind.COMBINED:
-            waiting.extend(current.branches)
-    return found
+    return [shape for shape in walk_values(field.shape) if shape.kind in PRIMITIVES]
 
 
 def _level(place: str, rule: Rule) -> ValidationLevel | None:

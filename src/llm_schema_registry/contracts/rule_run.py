@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import takewhile
 from typing import NamedTuple
 
 import msgspec
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from llm_schema_registry.contracts.cel import Binding, NotEvaluated
+from llm_schema_registry.contracts.cel import Binding, Environment, NotEvaluated
+from llm_schema_registry.contracts.cel_ast import conjunction
 from llm_schema_registry.contracts.cel_messages import write_message
 from llm_schema_registry.contracts.cel_values import Change, guarded, instant, inward, outward
 from llm_schema_registry.contracts.field_values import FieldValues, Judged
@@ -86,6 +88,19 @@ class _Payload:
     binding: Binding | None = None
 
 
+class _AtOnce:
+    """Conditions that are asked in one question first: most payloads break none, and then nothing else is asked.
+
+    `fields` are all that they look at, None for the whole payload.
+    """
+
+    def __init__(self, rules: Sequence[CompiledRule], messages: Environment) -> None:
+        self.program = messages.load(conjunction([rule.source for rule in rules]))
+        self.outcomes = tuple((rule.name, Outcome.PASSED) for rule in rules)
+        reads = [rule.reads for rule in rules]
+        self.fields = None if None in reads else frozenset[str]().union(*(each for each in reads if each is not None))
+
+
 class Rules:
     """The rules of one version of a schema. Immutable; safe to share between threads.
 
@@ -107,6 +122,7 @@ class Rules:
             RuleMode.WRITE: tuple(_step(rule, RuleMode.WRITE) for rule in rules if RuleMode.WRITE in rule.modes),
             RuleMode.READ: tuple(_step(rule, RuleMode.READ) for rule in reversed(rules) if RuleMode.READ in rule.modes),
         }
+        self._at_once = {mode: self._join(steps) for mode, steps in self._by_mode.items()}
 
     def of(self, mode: RuleMode) -> tuple[CompiledRule, ...]:
         """Return the rules that run in a mode, WRITE or READ, in their order."""
@@ -127,6 +143,10 @@ class Rules:
         self._take(payload, value)
         violations: list[Violation] = []
         outcomes: list[tuple[str, Outcome]] = []
+        at_once = self._at_once[mode]
+        if at_once is not None and payload.is_held and self._are_met(at_once, payload):
+            outcomes.extend(at_once.outcomes)
+            steps = steps[len(outcomes) :]
         for rule, may_pass, may_fail in steps:
             outcome, found = self._run(rule, payload)
             outcomes.append((rule.name, outcome))
@@ -140,6 +160,35 @@ class Rules:
                 break
         return RuleRun(payload.value, tuple(violations), tuple(outcomes))
 
+    def _join(self, steps: Sequence[_Step]) -> _AtOnce | None:
+        """Join the conditions with which the rules begin; a condition behind a transform sees another payload."""
+        simple = [
+            step.rule
+            for step in takewhile(
+                lambda step: (
+                    step.rule.kind is RuleKind.CONDITION
+                    and not step.rule.is_on_fields
+                    and step.rule.guard is None
+                    and step.may_pass
+                ),
+                steps,
+            )
+        ]
+        return _AtOnce(simple, self._messages) if len(simple) > 1 else None
+
+    def _are_met(self, at_once: _AtOnce, payload: _Payload) -> bool:
+        """Whether all are; if not, or if one has no value, each is asked by itself."""
+        try:
+            value = self._bindable(payload.value)
+            if at_once.fields is None or not isinstance(value, dict):
+                payload.binding = binding = self._bound(value, payload)
+            else:
+                # Converting what nobody looks at would take longer than asking.
+                binding = self._bound({name: value[name] for name in at_once.fields if name in value}, payload)
+            return at_once.program.evaluate(binding) is True
+        except (NotEvaluated, ValueError, OverflowError):
+            return False
+
     def _take(self, payload: _Payload, value: object) -> None:
         """Let a payload have a value."""
         payload.value = value
@@ -152,17 +201,18 @@ class Rules:
             text = msgspec.json.encode(value)
         except (ValueError, TypeError, OverflowError, RecursionError):
             payload.size = -1
+            payload.is_held = False
             return
         payload.size = len(text)
         payload.is_held = self._bounds.hold(payload.size, value)
         payload.has_zero = _ZERO in text
 
     def _run(self, rule: CompiledRule, payload: _Payload) -> tuple[Outcome, list[Violation]]:
-        reason = self._unfit(rule, payload)
-        if reason:
+        # A payload that JSON can not write is not held either.
+        if not payload.is_held and (reason := self._unfit(rule, payload)):
             return Outcome.ERROR, [_violation(rule, ViolationKind.RULE_ERROR, "", reason)]
         try:
-            if rule.paths is not None:
+            if rule.is_on_fields:
                 return self._run_on_fields(rule, payload)
             return self._run_on_message(rule, payload)
         except (NotEvaluated, ValueError, OverflowError) as error:
@@ -172,7 +222,7 @@ class Rules:
         """Return why a rule can not be run on a payload, nothing when it can."""
         if payload.size < 0:
             return "the payload holds what no rule can see: half of a surrogate pair, a number beyond 64 bits"
-        if rule.paths is None and not payload.is_held:
+        if not rule.is_on_fields:
             return (
                 f"with {payload.size} bytes as JSON and its lists as long as they are, the rules could take too long "
                 f"on the payload; up to {self._bounds.limit} bytes any is fine"
@@ -181,7 +231,7 @@ class Rules:
 
     def _run_on_message(self, rule: CompiledRule, payload: _Payload) -> tuple[Outcome, list[Violation]]:
         if payload.binding is None:
-            payload.binding = self._bind(payload)
+            payload.binding = self._bound(self._bindable(payload.value), payload)
         if rule.guard is not None and not rule.guard.evaluate(payload.binding):
             return Outcome.SKIPPED, []
         result = rule.body.evaluate(payload.binding)
@@ -194,8 +244,10 @@ class Rules:
         self._take(payload, self._taken(payload.value, result))
         return Outcome.PASSED, []
 
-    def _bind(self, payload: _Payload) -> Binding:
-        value = payload.value if isinstance(payload.value, Message) else self._payloads.plain(payload.value)
+    def _bindable(self, value: object) -> object:
+        return value if isinstance(value, Message) else self._payloads.plain(value)
+
+    def _bound(self, value: object, payload: _Payload) -> Binding:
         ready = value if self._inward is None else self._inward(value)
         if payload.has_zero:
             ready = guarded(ready)

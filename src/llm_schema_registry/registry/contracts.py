@@ -5,17 +5,18 @@ Refuses to judge payloads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
 
-from llm_schema_registry.contracts.contract import Contract, Terms, check_terms
+from llm_schema_registry.contracts.contract import Contract, Terms, has_terms, require_policies
 from llm_schema_registry.contracts.reference_data import DataSet, names_of_data, read_data_set
 from llm_schema_registry.contracts.sensitive import Policy, read_policy
 from llm_schema_registry.documents import Document, DocumentKind
-from llm_schema_registry.errors import InvalidConstraint, InvalidRuleSet
+from llm_schema_registry.errors import InvalidConstraint, InvalidPayload, InvalidRuleSet
 from llm_schema_registry.formats import get_format
-from llm_schema_registry.formats.base import Parsed, ResolvedReference
+from llm_schema_registry.formats.base import Format, Parsed, Payloads, ResolvedReference
 from llm_schema_registry.model import Config, RuleSet, Schema, SchemaContent, Subject, ValidationLevel
 from llm_schema_registry.registry.operation import Call
 from llm_schema_registry.registry.references import resolve
@@ -94,18 +95,20 @@ async def check_content(
     """
     rule_set = None if config.validate_rules is False else content.rule_set
     policies = await _policies(reader, subject)
-    if rule_set is None and content.metadata is None and not policies:
+    if not policies and not has_terms(content.metadata, rule_set):
         return
     data = await _data(reader, rule_set)
     fmt = get_format(call.engines.formats, content.schema_type)
+    messages = fmt.messages(parsed)[:MAX_MESSAGES]
 
     def check() -> None:
-        all_payloads = [fmt.payloads(parsed, message) for message in fmt.messages(parsed)[:MAX_MESSAGES]]
-        for payloads in all_payloads:
-            check_terms(payloads.shape, _terms(content, content.rule_set, None, policies, ()))
+        if policies:
+            terms = _terms(content, content.rule_set, None, policies, ())
+            for payloads in _payloads_of(fmt, parsed, messages):
+                require_policies(payloads.shape, terms)
         terms = _terms(content, rule_set, None, (), data)
         refusal: InvalidRuleSet | InvalidConstraint | None = None
-        for payloads in all_payloads:
+        for payloads in _payloads_of(fmt, parsed, messages):
             try:
                 Contract(payloads, terms)
             except (InvalidRuleSet, InvalidConstraint) as refused:
@@ -116,6 +119,13 @@ async def check_content(
             raise refusal
 
     await call.engines.run(check)
+
+
+def _payloads_of(fmt: Format, parsed: Parsed, messages: Iterable[str]) -> Iterator[Payloads]:
+    """Yield what reads the payloads of each message; a message that none can be read of is left out."""
+    for message in messages:
+        with suppress(InvalidPayload):
+            yield fmt.payloads(parsed, message)
 
 
 def policy_of(document: Document) -> Policy:

@@ -311,6 +311,10 @@ def test_a_larger_payload_is_judged_when_its_lists_are_short() -> None:
     long = {**short, "labels": ["a"] * 5_000}
     (violation,) = rules.run(long, RuleMode.WRITE, NOW).violations
     assert "the rules could take too long on the payload" in violation.message
+    # A rule on fields is charged as it goes instead.
+    on_fields = rule("value != ''", name="s", type="CEL_FIELD", tags=["PII"])
+    both = compiled(rules.of(RuleMode.WRITE)[0].rule, on_fields).run(long, RuleMode.WRITE, NOW)
+    assert both.outcomes == (("r", Outcome.ERROR), ("s", Outcome.PASSED))
 
 
 @pytest.mark.parametrize("value", [{"a": "\ud800"}, {"a": object()}, {"a": 2**70}, {"a": {1, 2}}])
@@ -396,3 +400,97 @@ def test_a_rule_nested_deeper_than_its_tree_can_be_read_is_refused() -> None:
     deep = "".join(f"message.all(x{index}, " for index in range(25)) + "true" + ")" * 25
     with pytest.raises(InvalidRuleSet, match=r"it is nested too deep|recursion"):
         compiled(rule(deep), of=payloads("JSON", "{}"))
+
+
+def test_a_record_is_a_map_to_rules_as_well() -> None:
+    assert (
+        outcome(rule("event.all(name, name != '') && event['ok'] && 'ok' in event && size(event) == 10"))
+        is Outcome.PASSED
+    )
+    assert outcome(rule("event.size() == 10 && !('none' in event)")) is Outcome.PASSED
+    assert outcome(rule("event['none'] == 1")) is Outcome.ERROR
+
+
+def closed(properties: dict[str, Any]) -> Payloads:
+    return payloads("JSON", json.dumps({"type": "object", "properties": properties, "additionalProperties": False}))
+
+
+def test_a_name_that_no_dot_can_select_is_found_by_its_text() -> None:
+    of = closed({"gen_ai.model": {"type": "string"}, "a": {"type": "array", "items": {"type": "array"}}, "a_": {}})
+    rules = compiled(rule("message['gen_ai.model'] == 'x' && message.a[0][0] == 1 && message.a_ == 2"), of=of)
+    value = {"gen_ai.model": "x", "a": [[1]], "a_": 2}
+    assert rules.run(value, RuleMode.WRITE, NOW).outcomes == (("r", Outcome.PASSED),)
+
+
+def test_many_fields_are_checked_and_too_many_are_not() -> None:
+    many = closed({f"f{index}": {"type": "string"} for index in range(4_000)})
+    compiled(rule("message.f3999 == 'a'"), of=many)
+    with pytest.raises(InvalidRuleSet, match="has no field 'nothing'"):
+        compiled(rule("message.nothing == 'a'"), of=many)
+    too_many = closed({f"f{index}": {"type": "string"} for index in range(4_001)})
+    compiled(rule("message.nothing == 'a'"), of=too_many)
+    one: dict[str, Any] = {
+        "type": "record",
+        "fields": [{"name": f"f{index}", "type": "long"} for index in range(3_500)],
+    }
+    several = [{"name": f"r{index}", "type": {**one, "name": f"R{index}"}} for index in range(6)]
+    many = payloads("AVRO", json.dumps({"type": "record", "name": "R", "fields": several}))
+    compiled(rule("message.nothing == 'a'"), of=many)
+
+
+def test_the_names_of_maps_may_be_alike() -> None:
+    of_longs = {"type": "map", "values": "long"}
+    names = {"a_b": of_longs, "aB": of_longs, "AB": of_longs, "c": of_longs, "CEntry": "long"}
+    text = {"type": "record", "name": "R", "fields": [{"name": name, "type": kind} for name, kind in names.items()]}
+    of = payloads("AVRO", json.dumps(text))
+    value = read({"a_b": {"k": 1}, "aB": {"k": 2}, "AB": {"k": 3}, "c": {"k": 4}, "CEntry": 5}, of)
+    run = compiled(rule("message.a_b.k + message.aB.k + message.AB.k + message.c.k + message.CEntry == 15"), of=of)
+    assert run.run(value, RuleMode.WRITE, NOW).outcomes == (("r", Outcome.PASSED),)
+    with pytest.raises(InvalidRuleSet, match=r"can not be applied to \(int, string\)"):
+        compiled(rule("message.a_b.k == 'x'"), of=of)
+
+
+def test_a_rule_on_fields_takes_the_branch_of_a_union() -> None:
+    text = {
+        "type": "record",
+        "name": "R",
+        "fields": [
+            {
+                "name": "u",
+                "type": ["string", "int", {"type": "array", "items": "int"}, {"type": "map", "values": "int"}],
+            },
+            {"name": "e", "type": ["string", "boolean", {"type": "enum", "name": "E", "symbols": ["A"]}]},
+        ],
+    }
+    of = payloads("AVRO", json.dumps(text))
+    given = rule("typeName == 'INT' ; value + 1", type="CEL_FIELD", kind=RuleKind.TRANSFORM)
+    check = rule("typeName != 'INT' || value == 1", type="CEL_FIELD")
+    for before, plain, after in (
+        ({"int": 1}, 1, 2),
+        ({"array": [1, 2]}, [1, 2], [2, 3]),
+        ({"map": {"a": 1}}, {"a": 1}, {"a": 2}),
+    ):
+        value = read({"u": before, "e": {"boolean": True}}, of)
+        assert value == {"u": plain, "e": True}
+        assert compiled(given, of=of).run(value, RuleMode.WRITE, NOW).value == {"u": after, "e": True}
+        found = [violation.path for violation in compiled(check, of=of).run(value, RuleMode.WRITE, NOW).violations]
+        assert found == (["/u/1"] if plain == [1, 2] else [])
+
+
+def test_an_import_that_many_files_share_is_taken_once() -> None:
+    text = (
+        'syntax = "proto3"; import "google/protobuf/timestamp.proto"; import "google/protobuf/wrappers.proto"; '
+        'import "confluent/type/decimal.proto"; import "google/protobuf/api.proto"; '
+        "message M { google.protobuf.Api api = 1; confluent.type.Decimal amount = 2; }"
+    )
+    of = payloads("PROTOBUF", text)
+    value = read({"amount": {"value": "AQA=", "precision": 3, "scale": 2}}, of)
+    run = compiled(rule("message.amount == decimal('2.560') && message.amount > 2"), of=of).run(
+        value, RuleMode.WRITE, NOW
+    )
+    assert run.outcomes == (("r", Outcome.PASSED),)
+
+
+def test_what_has_no_place_is_said_without_one() -> None:
+    with pytest.raises(InvalidRuleSet, match="expr can not be used: Expression recursion limit exceeded"):
+        compiled(rule("(" * 100 + "true" + ")" * 100))
