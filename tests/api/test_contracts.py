@@ -34,8 +34,8 @@ async def put(registry: Registry, path: str, document: dict[str, Any]) -> tuple[
 
 async def test_reference_data_has_versions(registry: Registry) -> None:
     status, first = await put(registry, DATA, {"entries": ["a"]})
-    assert (status, first["version"], first["changed_by"]) == (201, 1, "anonymous")
-    assert (await put(registry, DATA, {"entries": ["a"]}))[0] == 200
+    assert (status, first["version"], first["changed_by"]) == (200, 1, "anonymous")
+    assert (await put(registry, DATA, {"entries": ["a"]}))[1]["version"] == 1
     assert (await put(registry, DATA, {"entries": ["a", {"id": "b"}]}))[1]["version"] == 2
     newest = await registry.get(DATA)
     assert newest["entries"] == ["a", {"id": "b"}]
@@ -60,7 +60,7 @@ async def test_there_is_a_bound_on_documents(registry: Registry, monkeypatch: py
     for name in "ab":
         await put(registry, f"/v1/reference-data/{name}", {"entries": []})
     assert "2 documents" in await registry.refuse(42216, "PUT", "/v1/reference-data/c", {"entries": []})
-    assert (await put(registry, "/v1/reference-data/a", {"entries": ["x"]}))[0] == 201
+    assert (await put(registry, "/v1/reference-data/a", {"entries": ["x"]}))[0] == 200
 
 
 async def test_a_rule_asks_reference_data_as_it_is_now(registry: Registry) -> None:
@@ -76,7 +76,7 @@ async def test_a_rule_asks_reference_data_as_it_is_now(registry: Registry) -> No
 
 async def test_a_policy_holds_for_the_subjects_with_its_prefix(registry: Registry) -> None:
     status, policy = await put(registry, POLICY, {"subject_prefix": "security.", "tag": "PII", "requirement": "MASKED"})
-    assert (status, policy["level"], policy["version"]) == (201, "STRICT", 1)
+    assert (status, policy["level"], policy["version"]) == (200, "STRICT", 1)
     message = await registry.refuse(42215, "POST", "/subjects/security.s/versions", body())
     assert "mail" in message
     assert "pii" in message

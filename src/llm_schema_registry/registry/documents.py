@@ -20,8 +20,8 @@ KEPT_VERSIONS = 20
 
 
 @operation(Permission.CONFIGURE)
-async def put_document(call: Call, kind: DocumentKind, name: str, body: str) -> tuple[Document, bool]:
-    """Write a document and return it, with whether it is a new version; the newest one again changes nothing.
+async def put_document(call: Call, kind: DocumentKind, name: str, body: str) -> Document:
+    """Write a document and return its newest version; the same again changes nothing.
 
     Raises InvalidDocument when it is not well formed, or when there are too many documents.
     """
@@ -30,7 +30,7 @@ async def put_document(call: Call, kind: DocumentKind, name: str, body: str) -> 
     async with call.store.transaction(lock=(EVERYWHERE,)) as writer:
         latest = await writer.find_document(kind, name)
         if latest is not None and latest.body == canonical:
-            return latest, False
+            return latest
         if latest is None and await writer.count_documents(kind) >= MAX_DOCUMENTS:
             raise InvalidDocument(f"There are {MAX_DOCUMENTS} documents of the kind {kind} already; remove one first")
         version = 1 if latest is None else latest.version + 1
@@ -39,7 +39,7 @@ async def put_document(call: Call, kind: DocumentKind, name: str, body: str) -> 
         await writer.append_event(
             call.event(EventType.DOCUMENT_CHANGED, EVERYWHERE, kind=kind, name=name, version_of_document=str(version))
         )
-    return document, True
+    return document
 
 
 @operation(Permission.CONFIGURE)

@@ -11,7 +11,7 @@ from llm_schema_registry.model import Subject
 
 PER_MINUTE = 5
 _MINUTE_MILLISECONDS = 60_000
-_MAX_SCHEMAS = 1_000
+MAX_SCHEMAS = 1_000
 
 
 class Sampler:
@@ -27,6 +27,6 @@ class Sampler:
         if before != minute:
             count = 0
         self._kept[subject, schema_id] = (minute, min(count + 1, PER_MINUTE))
-        if len(self._kept) > _MAX_SCHEMAS:
+        if len(self._kept) > MAX_SCHEMAS:
             self._kept.popitem(last=False)
         return count < PER_MINUTE

@@ -51,8 +51,8 @@ async def get_data(request: Request) -> Response:
 async def put_data(request: Request) -> Response:
     body = await request.body(DataSetRequest)
     text = msgspec.json.encode(body.entries).decode()
-    document, is_new = await documents.put_document(request.call, _DATA, request.path("data_set"), text)
-    return json_answer(data_set_body(document, with_entries=False), 201 if is_new else 200)
+    document = await documents.put_document(request.call, _DATA, request.path("data_set"), text)
+    return json_answer(data_set_body(document, with_entries=False))
 
 
 async def delete_data(request: Request) -> Response:
@@ -71,8 +71,7 @@ async def get_policy(request: Request) -> Response:
 async def put_policy(request: Request) -> Response:
     body = await request.body(PolicyRequest)
     text = msgspec.json.encode(body).decode()
-    document, is_new = await documents.put_document(request.call, _POLICY, request.path("policy"), text)
-    return json_answer(policy_body(document), 201 if is_new else 200)
+    return json_answer(policy_body(await documents.put_document(request.call, _POLICY, request.path("policy"), text)))
 
 
 async def delete_policy(request: Request) -> Response:
@@ -147,7 +146,7 @@ ROUTES = (
         "PUT",
         "/v1/reference-data/{data_set}",
         put_data,
-        'Write a set of reference data, which rules name as `catalog("name")`; 201 when it is a new version.',
+        'Write a set of reference data, which rules name as `catalog("name")`; it gets a new version if it changed.',
         "contracts",
         body=DataSetRequest,
         example={"entries": ["gpt-5", "claude-5"]},
@@ -184,7 +183,7 @@ ROUTES = (
         "PUT",
         "/v1/policies/{policy}",
         put_policy,
-        "Demand that tagged fields are protected in every schema of some subjects; 201 when it is a new version.",
+        "Demand that tagged fields are protected in every schema of some subjects; versions as for data.",
         "contracts",
         body=PolicyRequest,
         example={"subject_prefix": "security.", "tag": "PII", "requirement": "MASKED"},

@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import fastavro
 import pytest
@@ -62,23 +63,28 @@ def payloads(schema_type: str, schema: object) -> Payloads:
     return fmt.payloads(fmt.parse(schema if isinstance(schema, str) else json.dumps(schema)))
 
 
-def rules(reader: Payloads, *expressions: str, **more: object) -> Rules:
-    given = [
-        Rule(name=f"r{place}", kind=RuleKind.CONDITION, type="CEL", expr=expression, **more)  # type: ignore[arg-type]
+def rules_of(expressions: tuple[str, ...], **more: Any) -> list[Rule]:  # noqa: ANN401 - members of a rule
+    return [
+        Rule(name=f"r{place}", kind=RuleKind.CONDITION, type="CEL", expr=expression, **more)
         for place, expression in enumerate(expressions)
     ]
-    return compile_rules(RuleSet(domain_rules=given), reader, FieldTags(None))
 
 
-def one_by_one(reader: Payloads, expressions: tuple[str, ...], value: object) -> tuple[object, object]:
-    outcomes: list[object] = []
-    violations: list[object] = []
-    for place, expression in enumerate(expressions):
-        names = [f"true == true || {number} == 0" for number in range(place)]
-        run = rules(reader, *names, expression).run(value, RuleMode.WRITE, NOW)
-        outcomes.append(run.outcomes[-1])
-        violations.extend(run.violations)
-    return tuple(outcomes), tuple(violations)
+def rules(reader: Payloads, *expressions: str, **more: Any) -> Rules:  # noqa: ANN401 - as above
+    return compile_rules(RuleSet(domain_rules=rules_of(expressions, **more)), reader, FieldTags(None))
+
+
+class OneByOne:
+    """The same rules, each alone in a rule set of its own."""
+
+    def __init__(self, reader: Payloads, expressions: tuple[str, ...]) -> None:
+        self._rules = [
+            compile_rules(RuleSet(domain_rules=[rule]), reader, FieldTags(None)) for rule in rules_of(expressions)
+        ]
+
+    def run(self, value: object) -> tuple[object, object]:
+        runs = [each.run(value, RuleMode.WRITE, NOW) for each in self._rules]
+        return tuple(o for run in runs for o in run.outcomes), tuple(v for run in runs for v in run.violations)
 
 
 def json_values() -> list[object]:
@@ -91,16 +97,16 @@ def json_values() -> list[object]:
 @pytest.mark.parametrize("expressions", [EXPRESSIONS[:2], EXPRESSIONS[2:5], (*EXPRESSIONS, *OF_JSON), OF_JSON])
 def test_json(expressions: tuple[str, ...]) -> None:
     reader = payloads("JSON", JSON)
-    together = rules(reader, *expressions)
+    together, alone = rules(reader, *expressions), OneByOne(reader, expressions)
     for value in json_values():
         run = together.run(value, RuleMode.WRITE, NOW)
-        assert (run.outcomes, run.violations) == one_by_one(reader, expressions, value), value
+        assert (run.outcomes, run.violations) == alone.run(value), value
 
 
 def test_avro_with_values_that_are_converted() -> None:
     reader = payloads("AVRO", AVRO)
     expressions = (*EXPRESSIONS, *OF_AVRO)
-    together = rules(reader, *expressions)
+    together, alone = rules(reader, *expressions), OneByOne(reader, expressions)
     raw = fastavro.parse_schema({**AVRO, "fields": [{"name": name, "type": kind} for name, kind in RAW.items()]})
     for a, t, m in itertools.product((1, 0), (0, 4_000_000_000_000), (b"\1\0", b"\1")):
         written = io.BytesIO()
@@ -108,17 +114,17 @@ def test_avro_with_values_that_are_converted() -> None:
         value, broken = reader.read(Encoding.BINARY, written.getvalue())
         assert broken == ()
         run = together.run(value, RuleMode.WRITE, NOW)
-        assert (run.outcomes, run.violations) == one_by_one(reader, expressions, value)
+        assert (run.outcomes, run.violations) == alone.run(value)
 
 
 def test_protobuf() -> None:
     reader = payloads("PROTOBUF", PROTO)
-    together = rules(reader, *EXPRESSIONS)
+    together, alone = rules(reader, *EXPRESSIONS), OneByOne(reader, EXPRESSIONS)
     for text in (b"{}", b'{"a": "5", "b": "x"}', b'{"a": "5", "b": "x", "c": [1, 0]}', b'{"a": "500"}'):
         value, _ = reader.read(Encoding.JSON, text)
         assert isinstance(value, Message)
         run = together.run(value, RuleMode.WRITE, NOW)
-        assert (run.outcomes, run.violations) == one_by_one(reader, EXPRESSIONS, value)
+        assert (run.outcomes, run.violations) == alone.run(value)
 
 
 def test_what_stands_behind_a_transform_sees_what_it_made() -> None:
