@@ -344,6 +344,22 @@ async def test_broken_payloads_are_sampled_with_sensitive_fields_masked(registry
     assert rest["next"] is None
 
 
+async def test_protobuf_is_told_of_by_its_names_in_json_and_sampled_by_its_own(registry: Registry) -> None:
+    schema = 'syntax = "proto3"; message M { int32 server_port = 1; string user_mail = 2; string free_text = 3; }'
+    metadata = {
+        "tags": {"M.user_mail": ["PII"]},
+        "properties": {"constraints:M.server_port": '{"minimum": 1}', "constraints:M.user_mail": '{"maxLength": 3}'},
+    }
+    await register(registry, "s", schema, "PROTOBUF", metadata=metadata)
+    payload = {"serverPort": -1, "userMail": "bob@example.org", "free_text": "ann@example.org"}
+    _, body = await validate(registry, OF_VERSION, payload)
+    assert [path for _, path in told(body)] == ["/serverPort", "/userMail"]
+    assert told(body, "annotations") == [("PII_FOUND", "/freeText")]
+    [sample] = (await registry.get("/v1/violations"))["samples"]
+    assert sample["payload"] == {"server_port": -1, "user_mail": "***", "free_text": "***"}
+    assert "example" not in json.dumps(sample)
+
+
 async def test_a_sample_that_cannot_be_kept_stops_no_answer(
     registry: Registry, store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import Message
 
+from llm_schema_registry.contracts.fields import unescape
 from llm_schema_registry.formats.base import MAX_PAYLOAD_DEPTH
 
 
@@ -37,14 +38,21 @@ def message_at(root: Message, path: str) -> Message:
     """Return the message whose field is at a JSON Pointer by the names of fields, which must be there."""
     current: Any = root
     for token in path.split("/")[1:-1]:
+        name = unescape(token)
         if isinstance(current, Message):
-            current = getattr(current, token)
+            current = _member(current, name)
         elif isinstance(current, Mapping):
-            name = token.replace("~1", "/").replace("~0", "~")
             current = next(value for key, value in current.items() if _key_text(key) == name)
         else:
             current = current[int(token)]
     return cast("Message", current)
+
+
+def _member(message: Message, name: str) -> object:
+    if name.startswith("["):
+        extension: Any = message.DESCRIPTOR.file.pool.FindExtensionByName(name[1:-1])
+        return message.Extensions[extension]
+    return getattr(message, name)
 
 
 def _key_text(key: object) -> str:

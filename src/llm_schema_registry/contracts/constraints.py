@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from llm_schema_registry.contracts.constraint_checks import Check
 from llm_schema_registry.contracts.constraint_terms import Target, Terms, checks_of, default_of, parse_terms
-from llm_schema_registry.contracts.fields import FieldPaths, Spot, escape, name_matcher, walk_shapes
+from llm_schema_registry.contracts.fields import FieldPaths, Spot, escape, json_path, name_matcher, walk_shapes
 from llm_schema_registry.contracts.jsonable import key_text, shown
 from llm_schema_registry.contracts.text_formats import Test
 from llm_schema_registry.errors import InvalidConstraint
@@ -50,6 +50,7 @@ class Constraints:
 
     def __init__(self, shape: Shape, ruled: dict[int, _Ruled]) -> None:
         """Take what is asked of the fields of a shape, by the identity of the field."""
+        self._shape = shape
         self._ruled = ruled
         self._checked = FieldPaths(shape, lambda field: id(field) in ruled)
         self._filled = FieldPaths(shape, lambda field: id(field) in ruled and ruled[id(field)].default is not UNSET)
@@ -77,14 +78,14 @@ class Constraints:
             ruled = self._ruled[id(spot.field)]
             if spot.value is None or spot.value is UNSET:
                 if not ruled.is_nullable and ruled.default is UNSET:
-                    yield _nothing(spot)
+                    yield _nothing(spot, json_path(self._shape, spot.path))
                 continue
             if not ruled.checks:
                 continue
             for path, value in _items(spot.path, spot.field.shape, spot.value):
                 for check in ruled.checks:
                     if not check.is_met(value):
-                        yield _broken(spot.field, path, value, check)
+                        yield _broken(spot.field, json_path(self._shape, path), value, check)
 
 
 def compile_constraints(metadata: Metadata | None, shape: Shape) -> Constraints:
@@ -169,11 +170,11 @@ def _items(path: str, shape: Shape | None, value: object) -> Iterator[tuple[str,
         yield path, value
 
 
-def _nothing(spot: Spot) -> Violation:
+def _nothing(spot: Spot, path: str) -> Violation:
     is_null = spot.value is None
     return Violation(
         kind=ViolationKind.NOT_NULLABLE if is_null else ViolationKind.FIELD_MISSING,
-        path=spot.path,
+        path=path,
         message=f"Field '{spot.field.full_name}' {'is null' if is_null else 'is missing'}, but it must have a value",
         expected="a value",
         found="null" if is_null else "nothing",

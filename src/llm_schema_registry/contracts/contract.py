@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from llm_schema_registry.contracts.constraints import PREFIX, compile_constraints
-from llm_schema_registry.contracts.detectors import MAX_TEXTS, Detectors, may_find
+from llm_schema_registry.contracts.detectors import Detectors, may_find
 from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.contracts.masking import Masker, hide
 from llm_schema_registry.contracts.merge import property_of
@@ -136,8 +136,8 @@ class Contract:
         """Return a plain value as JSON may show it: sensitive fields and texts with PII masked, of bounded size."""
         masked = self._masker.mask(value)
         if self._detectors is not None:
-            for found in self._detectors.check(value, MAX_TEXTS):
-                masked = hide(masked, found.path)
+            for path in self._detectors.places(value):
+                masked = hide(masked, path)
         return masked
 
     def mask_violation(self, violation: Violation) -> Violation:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import cast
 
-from llm_schema_registry.contracts.fields import FieldTags, escape
+from llm_schema_registry.contracts.fields import FieldTags, escape, json_path
 from llm_schema_registry.contracts.jsonable import key_text
 from llm_schema_registry.contracts.pii_shapes import find_pii, may_hold_pii
 from llm_schema_registry.contracts.tagged import SENSITIVE_TAGS, Part, TaggedFields
@@ -38,13 +38,32 @@ class Detectors:
 
     def __init__(self, shape: Shape, tags: FieldTags, sensitive: Collection[str] = SENSITIVE_TAGS) -> None:
         """Search where no field has one of the tags that count as sensitive."""
+        self._shape = shape
         self._fields = TaggedFields(shape, tags, sensitive)
 
     def check(self, plain: object, limit: int = 100) -> list[Violation]:
         """Return up to `limit` findings of level WARN, at most one of each shape for a text. Raises nothing."""
-        return list(islice(self._violations(plain), limit))
+        return [self._violation(*found) for found in islice(self._found(plain), limit)]
 
-    def _violations(self, plain: object) -> Iterator[Violation]:
+    def places(self, plain: object) -> Iterator[str]:
+        """Yield a JSON Pointer by the keys of the value for each finding."""
+        return (path for path, _, _, _ in self._found(plain))
+
+    def _violation(self, path: str, schema_path: str, what: str, text: str) -> Violation:
+        path = json_path(self._shape, path)
+        return Violation(
+            kind=ViolationKind.PII_FOUND,
+            path=path,
+            message=f"The text at '{path}' seems to hold {what}; tag the field, mask it or leave it out",
+            expected="neither personal data nor secrets in a field without a tag",
+            found=_WORD_CHAR.sub("*", text[:_MAX_MASKED]),
+            schema_path=schema_path,
+            source=ViolationSource.SENSITIVITY,
+            level=ValidationLevel.WARN,
+        )
+
+    def _found(self, plain: object) -> Iterator[tuple[str, str, str, str]]:
+        """Yield path, schema path, what was found and its text."""
         # Most events hold nothing, and that is seen at once, without knowing what field a text is in.
         if not may_hold_pii(_bytes_of("\n".join(_all_texts(plain, [])))):
             return
@@ -55,16 +74,7 @@ class Detectors:
             if not may_hold_pii(_bytes_of(searched)):
                 continue
             for what, value in find_pii(searched).items():
-                yield Violation(
-                    kind=ViolationKind.PII_FOUND,
-                    path=path,
-                    message=f"The text at '{path}' seems to hold {what}; tag the field, mask it or leave it out",
-                    expected="neither personal data nor secrets in a field without a tag",
-                    found=_WORD_CHAR.sub("*", value[:_MAX_MASKED]),
-                    schema_path=schema_path,
-                    source=ViolationSource.SENSITIVITY,
-                    level=ValidationLevel.WARN,
-                )
+                yield path, schema_path, what, value
 
     def _texts(self, plain: object) -> Iterator[tuple[str, str, str]]:
         """Yield path, schema path and text of every text that may hold something, in the order of the value."""

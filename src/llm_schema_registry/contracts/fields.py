@@ -25,7 +25,10 @@ _Place = tuple[str, Shape, object]
 
 
 class Spot(NamedTuple):
-    """A field of one record in a value. `value` is UNSET when the record lacks the field; `path` is a JSON Pointer."""
+    """A field of one record in a value. `value` is UNSET when the record lacks the field.
+
+    `path` is a JSON Pointer by the keys of plain values; `json_path` makes it one that a violation can tell.
+    """
 
     path: str
     field: ShapeField
@@ -248,6 +251,29 @@ def _known(branch: Shape, value: object) -> int | None:
 def escape(token: str) -> str:
     """Write a name as a part of a JSON Pointer (RFC 6901)."""
     return token.replace("~", "~0").replace("/", "~1") if "~" in token or "/" in token else token
+
+
+def unescape(token: str) -> str:
+    """Read a part of a JSON Pointer."""
+    return token.replace("~1", "/").replace("~0", "~")
+
+
+def json_path(shape: Shape, path: str) -> str:
+    """Return a JSON Pointer by the keys of plain values as one into the format's JSON.
+
+    Only Protobuf calls fields differently there, whose shapes have no branches.
+    """
+    tokens = []
+    current: Shape | None = shape
+    for token in path.split("/")[1:]:
+        field = current and current.fields.get(unescape(token))
+        if field:
+            tokens.append(f"/{escape(field.json_name)}" if field.json_name else f"/{token}")
+            current = field.shape
+        else:
+            tokens.append(f"/{token}")
+            current = current and current.items
+    return "".join(tokens)
 
 
 def _fits(record: Shape, value: Mapping[str, object]) -> bool:

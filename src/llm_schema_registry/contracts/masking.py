@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from llm_schema_registry.contracts.fields import FieldTags
+from llm_schema_registry.contracts.fields import FieldTags, unescape
 from llm_schema_registry.contracts.jsonable import key_text, scalar_to_jsonable
 from llm_schema_registry.contracts.tagged import SENSITIVE_TAGS, Part, TaggedFields
 from llm_schema_registry.formats.shape import Shape
@@ -78,8 +78,8 @@ class Masker:
 
 
 def hide(masked: object, path: str) -> object:
-    """Return a masked value without what a JSON Pointer leads to. Where the way is lost, nothing is left."""
-    tokens = [token.replace("~1", "/").replace("~0", "~") for token in path.split("/")[1:]]
+    """Return a masked value without what a JSON Pointer by its keys leads to; without anything if the way is lost."""
+    tokens = [unescape(token) for token in path.split("/")[1:]]
     holder: Any = None
     current: Any = masked
     for token in tokens:

@@ -21,8 +21,8 @@ from llm_schema_registry.contracts.cel import Binding, Environment, NotEvaluated
 from llm_schema_registry.contracts.cel_ast import conjunction
 from llm_schema_registry.contracts.cel_messages import write_message
 from llm_schema_registry.contracts.cel_values import Change, guarded, instant, inward, outward
-from llm_schema_registry.contracts.field_values import FieldValues
-from llm_schema_registry.contracts.fields import FieldTags
+from llm_schema_registry.contracts.field_values import FieldValues, Judged
+from llm_schema_registry.contracts.fields import FieldTags, json_path
 from llm_schema_registry.contracts.reference_data import DataSet
 from llm_schema_registry.contracts.rule_bounds import Bounds
 from llm_schema_registry.contracts.rule_compile import FIELD, CompiledRule, RuleCompiler
@@ -276,13 +276,16 @@ class Rules:
                 outcome = Outcome.PASSED if outcome is Outcome.SKIPPED else outcome
             elif found.error:
                 outcome = Outcome.ERROR
-                violations.append(_violation(rule, ViolationKind.RULE_ERROR, found.path, found.error))
+                violations.append(self._misfit(rule, ViolationKind.RULE_ERROR, found))
             else:
                 outcome = Outcome.FAILED if outcome is not Outcome.ERROR else outcome
-                violations.append(_violation(rule, ViolationKind.RULE_FAILED, found.path, ""))
+                violations.append(self._misfit(rule, ViolationKind.RULE_FAILED, found))
             if len(violations) == MAX_VIOLATIONS:
                 break
         return outcome, violations
+
+    def _misfit(self, rule: CompiledRule, kind: ViolationKind, found: Judged) -> Violation:
+        return _violation(rule, kind, json_path(self._payloads.shape, found.path), found.error)
 
 
 def _step(rule: CompiledRule, mode: RuleMode) -> _Step:

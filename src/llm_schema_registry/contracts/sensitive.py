@@ -15,7 +15,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from llm_schema_registry.contracts.fields import FieldPaths, FieldTags, Spot, escape, walk_fields
+from llm_schema_registry.contracts.fields import FieldPaths, FieldTags, Spot, escape, json_path, walk_fields
 from llm_schema_registry.contracts.jsonable import key_text
 from llm_schema_registry.errors import InvalidDocument
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
@@ -183,6 +183,7 @@ class Protections:
         def has(tag: str) -> Callable[[ShapeField], bool]:
             return lambda field: tag in tags.of(field)
 
+        self._shape = shape
         by_tag = {tag: FieldPaths(shape, has(tag)) for tag in {policy.tag for policy in policies}}
         self._protections = [
             _Protection(policy, by_tag[policy.tag]) for policy in policies if not by_tag[policy.tag].is_empty
@@ -198,12 +199,12 @@ class Protections:
                 if spot.value is UNSET or not spot.value:
                     continue
                 if policy.requirement is Requirement.ABSENT:
-                    yield _unprotected(policy, spot, spot.path)
+                    yield _unprotected(policy, spot, json_path(self._shape, spot.path))
                     continue
                 is_met = _is_ciphertext if policy.requirement is Requirement.ENCRYPTED else _is_masked
                 for path, value in _leaves(spot.path, spot.value):
                     if value and not is_met(value):
-                        yield _unprotected(policy, spot, path)
+                        yield _unprotected(policy, spot, json_path(self._shape, path))
 
 
 def _is_masked(value: object) -> bool:

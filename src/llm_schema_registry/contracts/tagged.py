@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from llm_schema_registry.contracts.fields import FieldTags, choices_of, walk_fields
+from llm_schema_registry.contracts.fields import FieldTags, choices_of, unescape, walk_fields
 from llm_schema_registry.formats.shape import Shape, ShapeKind
 
 SENSITIVE_TAGS = frozenset({"PII", "SECRET", "SENSITIVE", "PHI", "PCI", "CREDENTIAL"})
@@ -69,17 +69,19 @@ class TaggedFields:
         return Part(tuple(shapes.values()), part.schema_path)
 
     def at(self, path: str) -> Part | None:
-        """Return the part that a JSON Pointer leads to, or None when the way leads through a sensitive field, or to
-        where the schema knows nothing.
+        """Return the part that a violation's path leads to, or None when the way leads through a sensitive field, or to
+        where the schema knows nothing. A field may be called by either of its names.
         """
         part = self.top
         for token in path.split("/")[1:]:
-            name = token.replace("~1", "/").replace("~0", "~")
-            member, item = self.member(part, name), self.item(part)
-            if member.is_sensitive:
+            name = unescape(token)
+            fields = (field for shape in part.shapes for field in shape.fields.values())
+            keys = {name, *(field.name for field in fields if field.json_name == name)}
+            inside = [self.item(part), *(self.member(part, key) for key in keys)]
+            if any(found.is_sensitive for found in inside):
                 return None
-            shapes = {id(shape): shape for shape in (*member.shapes, *item.shapes)}
-            part = Part(tuple(shapes.values()), member.schema_path)
+            shapes = {id(shape): shape for found in inside for shape in found.shapes}
+            part = Part(tuple(shapes.values()), inside[-1].schema_path)
         return part if part.shapes else None
 
     def reaches(self, part: Part) -> bool:

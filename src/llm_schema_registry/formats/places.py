@@ -9,7 +9,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypeAlias
 
 from llm_schema_registry.model import Place
 
@@ -19,6 +19,11 @@ _TOKEN = re.compile(
     r"""|(?P<skipped>\s+|//[^\n]*|/\*.*?\*/)|(?P<literal>[^\s{}\[\]:,"/]+)""",
     re.DOTALL,
 )
+
+Trail: TypeAlias = "tuple[Trail, str | int] | None"
+"""The way to a value, innermost part first; None is the whole. Written out only where something is wrong."""
+
+_MAX_PART = 200
 
 # Wanted pointers as nested dictionaries by token; None marks the pointers themselves.
 _Wanted = dict[str | None, Any]
@@ -72,6 +77,16 @@ def locate_json(text: str, pointers: Collection[str]) -> dict[str, Place]:
 def pointer_token(name: str) -> str:
     """Escape a name for a JSON Pointer."""
     return name.replace("~", "~0").replace("/", "~1")
+
+
+def pointer(trail: Trail) -> str:
+    """Write a trail as a JSON Pointer. Anything may be a key: long ones are cut, and what is no character spelt out."""
+    parts: list[str] = []
+    while trail is not None:
+        trail, part = trail
+        name = str(part)
+        parts.append(pointer_token(name if len(name) <= _MAX_PART else f"{name[:_MAX_PART]}..."))
+    return "".join(f"/{part}" for part in reversed(parts)).encode(errors="backslashreplace").decode()
 
 
 def _tree(pointers: Collection[str]) -> _Wanted:

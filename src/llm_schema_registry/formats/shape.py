@@ -66,7 +66,7 @@ class Shape:
 
 @dataclass(eq=False, slots=True)
 class ShapeField:
-    """A field of a record. `name` is its key in plain values.
+    """A field of a record. `name` is its key in plain values, `json_name` in the format's JSON if that differs.
 
     `full_name` is what metadata's tags and rules call it: the record's full name and the field's (Avro, Protobuf), or
     the path from `$` (JSON). `tags` are those written in the schema's text. `schema_path` is written as in `Detail`.
@@ -78,3 +78,4 @@ class ShapeField:
     tags: tuple[str, ...] = ()
     is_required: bool = False
     schema_path: str = ""
+    json_name: str = ""

@@ -9,57 +9,65 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import isinf
 from typing import Any, NamedTuple
 
 import msgspec
 
-from llm_schema_registry.formats.base import MAX_PAYLOAD_DEPTH, MAX_PAYLOAD_VALUES, Reading
-from llm_schema_registry.formats.places import pointer_token
+from llm_schema_registry.formats.base import MAX_PAYLOAD_DEPTH, MAX_PAYLOAD_VALUES, Reading, printable
+from llm_schema_registry.formats.places import Trail, pointer
 from llm_schema_registry.model import Violation, ViolationKind
 
 MAX_INTEGER_DIGITS = 1_000
 """Digits of a number without fraction; what has one, or an exponent, is a double."""
 
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_LONG_DIGITS = re.compile(rb"[0-9]{%d}" % (MAX_INTEGER_DIGITS + 1))
+_TO_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_LONG_NUMBER = b"0" * (MAX_INTEGER_DIGITS + 1)
+_EMPTY = re.compile(rb"[\[{][ \t\r\n]*+[\]}]")
+_MAX_SHOWN = 40
 _BOM = b"\xef\xbb\xbf"
 
 
-def read_json(data: bytes, limit: int = 100) -> Reading:
+def read_json(
+    data: bytes, limit: int = 100, *, depth: int = MAX_PAYLOAD_DEPTH, has_nan_as_text: bool = False
+) -> Reading:
     """Decode UTF-8 without byte order mark that holds one JSON value; of repeated names the last one wins.
 
     Violations, at most `limit`: what is not JSON or not Unicode, a name that an object has twice, numbers beyond a
-    double or MAX_INTEGER_DIGITS, more than MAX_PAYLOAD_DEPTH levels or MAX_PAYLOAD_VALUES values.
+    double or MAX_INTEGER_DIGITS, more than `depth` objects and lists inside each other, or more than
+    MAX_PAYLOAD_VALUES values. `has_nan_as_text` says that the format writes NaN and the infinities as strings.
     """
     if _holds_too_many(data):
-        return _refused(ViolationKind.TOO_LARGE, "payload", f"at most {MAX_PAYLOAD_VALUES} values", "more")
+        return _refused(ViolationKind.TOO_LARGE, f"at most {MAX_PAYLOAD_VALUES} values", "more")
     try:
         value = msgspec.json.decode(data)
-        if not (_is_deep(data, value) or _may_be_flawed(data, value) or _LONG_DIGITS.search(data)):
+        if not (
+            _is_deep(data, value, depth) or _may_be_flawed(data, value) or _LONG_NUMBER in data.translate(_TO_ZEROS)
+        ):
             return Reading(value)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         pass
-    return _read_slowly(data, limit)
+    return _read_slowly(data, limit, depth, has_nan_as_text)
 
 
 def _holds_too_many(data: bytes) -> bool:
     if len(data) <= 2 * MAX_PAYLOAD_VALUES or _separators(data) < MAX_PAYLOAD_VALUES:
         return False
-    return _separators(_STRINGS.sub(b"", data)) >= MAX_PAYLOAD_VALUES
+    return _separators(_EMPTY.sub(b"", _STRINGS.sub(b"0", data))) >= MAX_PAYLOAD_VALUES
 
 
 def _separators(data: bytes) -> int:
-    """Every value but the first follows one of these; names are no values."""
+    """Every value but the first follows one of these, unless something is empty; names are no values."""
     return data.count(b",") + data.count(b"[") + data.count(b"{")
 
 
-def _is_deep(data: bytes, value: object) -> bool:
-    if data.count(b"[") + data.count(b"{") <= MAX_PAYLOAD_DEPTH:
+def _is_deep(data: bytes, value: object, depth: int) -> bool:
+    if data.count(b"[") + data.count(b"{") <= depth:
         return False
     level: list[Any] = [value] if isinstance(value, dict | list) else []
-    for _ in range(MAX_PAYLOAD_DEPTH):
+    for _ in range(depth):
         level = [
             item
             for holder in level
@@ -85,9 +93,15 @@ def _may_be_flawed(data: bytes, value: object) -> bool:
     return data.count(b":") != written.count(b":")
 
 
-def _refused(kind: ViolationKind, what: str, expected: str, found: str) -> Reading:
-    message = f"The {what} is refused: expected {expected}, found {found}"
-    return Reading(None, (Violation(kind, "", message, expected=expected, found=found),))
+def _refused(kind: ViolationKind, expected: str, found: str) -> Reading:
+    return Reading(None, (_violation(kind, None, "payload", expected, found),))
+
+
+def _violation(kind: ViolationKind, trail: Trail, what: str, expected: str, found: str, hint: str = "") -> Violation:
+    path = pointer(trail)
+    where = f" at '{printable(path)}'" if path else ""
+    message = f"The {what}{where} is refused: expected {expected}, found {found}{hint and '; '}{hint}"
+    return Violation(kind, path, message, expected=expected, found=found)
 
 
 class _Flawed(NamedTuple):
@@ -104,62 +118,66 @@ class _Repeating(dict[str, Any]):
     names: tuple[str, ...]
 
 
-def _read_slowly(data: bytes, limit: int) -> Reading:
+def _read_slowly(data: bytes, limit: int, depth: int, has_nan_as_text: bool) -> Reading:
     if data.startswith(_BOM):
-        return _refused(ViolationKind.MALFORMED, "payload", "JSON", "a byte order mark before it")
+        return _refused(ViolationKind.MALFORMED, "JSON", "a byte order mark before it")
     try:
         value = _decoder.decode(data.decode())
     except UnicodeDecodeError as error:
-        return _refused(
-            ViolationKind.INVALID_TEXT, "payload", "UTF-8", f"the byte 0x{data[error.start]:02x} at {error.start}"
-        )
+        found = f"the byte 0x{data[error.start]:02x} at offset {error.start}"
+        return _refused(ViolationKind.INVALID_TEXT, "UTF-8", found)
     except json.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}"
-        return _refused(ViolationKind.MALFORMED, "payload", "JSON", f"{error.msg} at {at}")
+        return _refused(ViolationKind.MALFORMED, "JSON", f"{error.msg} at {at}")
     except RecursionError:
-        return _too_deep("")
+        return Reading(None, (_too_deep(None, depth),))
     violations = []
-    for violation in _flaws(value):
+    for violation in _flaws(value, depth, has_nan_as_text):
         violations.append(violation)
         if len(violations) >= limit or violation.kind is ViolationKind.TOO_DEEP:
             break
     return Reading(value, tuple(violations))
 
 
-def _flaws(root: object) -> Iterator[Violation]:
+def _flaws(root: object, depth: int, has_nan_as_text: bool) -> Iterator[Violation]:
     """Yield what is wrong with a value of the decoder below, in document order."""
-    waiting: list[tuple[str, int, Any]] = [("", 1, root)]
+    # Ways are written out where something is wrong only: a long name can stand above a million values.
+    waiting: list[Iterator[tuple[Trail, Any]]] = [iter([(None, root)])]
     while waiting:
-        path, depth, value = waiting.pop()
-        if isinstance(value, dict | list) and depth > MAX_PAYLOAD_DEPTH:
-            yield from _too_deep(path).violations
+        place = next(waiting[-1], None)
+        if place is None:
+            waiting.pop()
+            continue
+        trail, value = place
+        if isinstance(value, dict | list) and len(waiting) > depth:
+            yield _too_deep(trail, depth)
         elif isinstance(value, dict):
-            yield from _flaws_of_names(path, value)
-            below = [(f"{path}/{pointer_token(name)}", depth + 1, item) for name, item in value.items()]
-            waiting.extend(reversed(below))
-        elif isinstance(value, _Flawed):
-            shown = value.text if len(value.text) <= 40 else f"{value.text[:20]}... of {len(value.text)} characters"
-            message = f"The number at '{path}' is refused: expected {value.expected}, found {shown}"
-            yield Violation(value.kind, path, message, expected=value.expected, found=shown)
+            yield from _flaws_of_names(trail, value)
+            waiting.append(_inside(trail, value.items()))
         elif isinstance(value, list):
-            waiting.extend(reversed([(f"{path}/{index}", depth + 1, item) for index, item in enumerate(value)]))
+            waiting.append(_inside(trail, enumerate(value)))
+        elif isinstance(value, _Flawed):
+            yield _bad_number(trail, value, has_nan_as_text)
         elif isinstance(value, str) and not _is_unicode(value):
-            yield _half_pair(path, "string")
+            yield _half_pair(trail, "string")
 
 
-def _flaws_of_names(path: str, value: dict[str, Any]) -> Iterator[Violation]:
+def _inside(trail: Trail, parts: Iterable[tuple[str | int, Any]]) -> Iterator[tuple[Trail, Any]]:
+    for part, value in parts:
+        yield (trail, part), value
+
+
+def _flaws_of_names(trail: Trail, value: dict[str, Any]) -> Iterator[Violation]:
     for name in value:
         if not _is_unicode(name):
-            yield _half_pair(path, "name in the object")
+            yield _half_pair((trail, name), "name")
     for name in value.names if isinstance(value, _Repeating) else ():
-        at = f"{path}/{pointer_token(name)}"
-        message = f"The name at '{at}' stands more than once in its object; readers differ in which one they take"
-        yield Violation(ViolationKind.FIELD_REPEATED, at, message, expected="each name once", found="a name again")
+        expected, hint = "each name once", "readers differ in which one counts"
+        yield _violation(ViolationKind.FIELD_REPEATED, (trail, name), "name", expected, "it again", hint)
 
 
-def _half_pair(path: str, what: str) -> Violation:
-    message = f"The {what} at '{path}' holds half of a surrogate pair; both halves have to be written"
-    return Violation(ViolationKind.INVALID_TEXT, path, message, expected="Unicode", found="half of a surrogate pair")
+def _half_pair(trail: Trail, what: str) -> Violation:
+    return _violation(ViolationKind.INVALID_TEXT, trail, what, "Unicode", "half of a surrogate pair")
 
 
 def _is_unicode(text: str) -> bool:
@@ -169,10 +187,16 @@ def _is_unicode(text: str) -> bool:
         return False
 
 
-def _too_deep(path: str) -> Reading:
-    expected = f"at most {MAX_PAYLOAD_DEPTH} levels of objects and lists"
-    message = f"The payload is nested too deeply: expected {expected}, found more"
-    return Reading(None, (Violation(ViolationKind.TOO_DEEP, path, message, expected=expected, found="more"),))
+def _bad_number(trail: Trail, number: _Flawed, has_nan_as_text: bool) -> Violation:
+    kind, expected, text = number
+    shown = text if len(text) <= _MAX_SHOWN else f"{text[:20]}... of {len(text)} characters"
+    hint = f'write it as a string: "{text}"' if has_nan_as_text and kind is ViolationKind.MALFORMED else ""
+    return _violation(kind, trail, "number", expected, shown, hint)
+
+
+def _too_deep(trail: Trail, depth: int) -> Violation:
+    expected = f"at most {depth} levels of objects and lists"
+    return _violation(ViolationKind.TOO_DEEP, trail, "payload", expected, "more")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -259,7 +259,7 @@ def test_enums_of_protobuf_are_named_or_numbered() -> None:
     assert constraints.check({"kind": 3, "kinds": [3], "by_name": {"a": 3}}) == []
     found = constraints.check({"kind": 0, "kinds": [3, 0], "by_name": {"a": 0}, "inner": {"kind": 0}})
     assert [(violation.path, violation.kind) for violation in found] == [
-        (path, ViolationKind.VALUE_NOT_ALLOWED) for path in ("/kind", "/kinds/1", "/by_name/a", "/inner/kind")
+        (path, ViolationKind.VALUE_NOT_ALLOWED) for path in ("/kind", "/kinds/1", "/byName/a", "/inner/kind")
     ]
     assert found[0].message == "Field 'Event.kind' must be one of \"CHAT\", but is 0"
     assert constraints.fill({"inner": {}}) == {"kind": 3, "inner": {"kind": 3}}

@@ -30,16 +30,11 @@ class Fault:
 
     def violation(self) -> Violation:
         """Put path and message together; names that are too long are cut."""
-        path = "".join(f"/{pointer_token(_shown(token))}" for token in reversed(self.tokens))
-        found = printable(_shown(self.found))
+        path = "".join(f"/{pointer_token(shorten(token, _MAX_SHOWN))}" for token in reversed(self.tokens))
+        found = printable(shorten(self.found, _MAX_SHOWN))
         mend = f"; {self.hint}" if self.hint else ""
         message = printable(f"Expected {self.expected} at {shorten(path) or 'the top'}, found {found}{mend}")
         return Violation(self.kind, path, message, self.expected, found, self.schema_path or "")
-
-
-def _shown(text: str) -> str:
-    """Cut a text, and put question marks for halves of surrogate pairs, which nothing further on could write."""
-    return shorten(text, _MAX_SHOWN).encode(errors="replace").decode()
 
 
 class Flawed(Exception):

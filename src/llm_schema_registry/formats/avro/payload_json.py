@@ -14,13 +14,10 @@ from types import MappingProxyType, NoneType
 from llm_schema_registry.formats.avro.document import shorten
 from llm_schema_registry.formats.avro.payload_compile import Compiler, below
 from llm_schema_registry.formats.avro.payload_fault import Bounds, Fault, Flawed, Unfit
-from llm_schema_registry.formats.avro.payload_json_text import Repeating, parse
 from llm_schema_registry.formats.avro.payload_json_values import (
-    HALF,
     PRIMITIVES,
     Read,
     described,
-    is_text,
     mismatch,
     raw_bytes,
     sample,
@@ -30,12 +27,15 @@ from llm_schema_registry.formats.avro.payload_logical import Conversion
 from llm_schema_registry.formats.avro.samples import name_of
 from llm_schema_registry.formats.avro.spot import Places
 from llm_schema_registry.formats.avro.tree import Array, Enum, Map, Record, Type, Union
-from llm_schema_registry.formats.base import Reading
+from llm_schema_registry.formats.base import MAX_PAYLOAD_DEPTH, Reading
+from llm_schema_registry.formats.strict_json import read_json
 from llm_schema_registry.model import ViolationKind
 
 _OUTLINES: Mapping[str, type | tuple[type, ...]] = MappingProxyType(
     {"null": NoneType, "boolean": bool, "int": int, "long": int, "float": (int, float), "double": (int, float)}
 )
+# Around each record, array and map there may be the name of its branch, and around a value inside the last.
+_MAX_LEVELS = 2 * MAX_PAYLOAD_DEPTH + 1
 _NO_DEFAULTS = "every field is written, whether it has a default or not"
 
 
@@ -46,9 +46,12 @@ class JsonReader:
         self._read = _JsonCompiler(places).compile(root)
 
     def read(self, data: bytes, limit: int) -> Reading:
-        """Read a payload wholly, with up to `limit` violations."""
+        """Read a payload wholly, with up to `limit` violations; what is wrong as JSON is not looked at further."""
+        value, violations = read_json(data, limit, depth=_MAX_LEVELS, has_nan_as_text=True)
+        if violations:
+            return Reading(None, violations)
         try:
-            return Reading(self._read(parse(data), Bounds(limit), 0))
+            return Reading(self._read(value, Bounds(limit), 0))
         except Flawed as flawed:
             return Reading(flawed.value, tuple(fault.violation() for fault in flawed.faults[:limit]))
 
@@ -60,7 +63,7 @@ class _JsonCompiler(Compiler[Read]):
                 raise mismatch("an object with the fields of a record", value, place)
             bounds.enter(len(value), depth, place)
             depth += 1
-            faults = _repeated(value, bounds, place)
+            faults: list[Fault] = []
             record: dict[str, object] = {}
             for name, member in value.items():
                 read_field = fields.get(name)
@@ -83,11 +86,9 @@ class _JsonCompiler(Compiler[Read]):
                 raise mismatch("an object with the entries of a map", value, place)
             bounds.enter(len(value), depth, place)
             depth += 1
-            faults = _repeated(value, bounds, place)
+            faults: list[Fault] = []
             entries: dict[str, object] = {}
             for key, member in value.items():
-                if not is_text(key):
-                    _note(wrong(ViolationKind.INVALID_TEXT, "a key in Unicode", HALF, place), key, faults, bounds)
                 try:
                     entries[key] = read_value(member, bounds, depth)
                 except Flawed as flawed:
@@ -130,12 +131,12 @@ class _JsonCompiler(Compiler[Read]):
             if name not in readers:
                 kind = ViolationKind.BRANCH_UNKNOWN if isinstance(value, dict) else ViolationKind.TYPE_MISMATCH
                 raise wrong(kind, expected, described(value), place, _wrapping(schema, value))
-            faults = _repeated(members, bounds, place)
             try:
-                unwrapped = readers[name](members[name], bounds, depth)
+                return readers[name](members[name], bounds, depth)
             except Flawed as flawed:
+                faults: list[Fault] = []
                 unwrapped, _ = flawed.absorb(name, faults, bounds.faults)
-            return _whole(unwrapped, faults)
+                raise Flawed(faults, unwrapped, 0) from None
 
         return read
 
@@ -194,15 +195,6 @@ def _whole(value: object, faults: list[Fault]) -> object:
     if faults:
         raise Flawed(faults, value, 0)
     return value
-
-
-def _repeated(value: dict[str, object], bounds: Bounds, place: str | None) -> list[Fault]:
-    """Begin the faults of an object with the names that it has more than once, of which the last counts."""
-    faults: list[Fault] = []
-    if isinstance(value, Repeating):
-        for name in value.repeated:
-            _note(wrong(ViolationKind.FIELD_REPEATED, "each name once", "it again", place), name, faults, bounds)
-    return faults
 
 
 def _wrapping(schema: Union, value: object) -> str:

@@ -20,8 +20,6 @@ from llm_schema_registry.model import ViolationKind
 Read: TypeAlias = Callable[[object, Bounds, int], object]
 """From a JSON value, the bounds and the containers around. Raises Flawed."""
 
-HALF = "half of a surrogate pair"
-
 _MAX_SAMPLE = 40
 _NOT_FINITE = MappingProxyType({text: float(text) for text in ("NaN", "Infinity", "-Infinity")})
 
@@ -60,15 +58,6 @@ def sample(value: object) -> str:
             return json.dumps(shorten(value, _MAX_SAMPLE), ensure_ascii=False)
         case _:
             return shorten(json.dumps(value), _MAX_SAMPLE)
-
-
-def is_text(value: str) -> bool:
-    """Whether a string holds no half of a surrogate pair, which JSON can spell and UTF-8 cannot."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _null(place: str | None) -> Read:
@@ -142,8 +131,6 @@ def _string(place: str | None) -> Read:
     def read(value: object, bounds: Bounds, depth: int) -> object:
         if not isinstance(value, str):
             raise mismatch("a string", value, place)
-        if not is_text(value):
-            raise wrong(ViolationKind.INVALID_TEXT, "text in Unicode", HALF, place)
         return value
 
     return read

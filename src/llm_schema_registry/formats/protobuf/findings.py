@@ -7,20 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TypeAlias
 
 from llm_schema_registry.formats.base import MAX_PAYLOAD_DEPTH, MAX_PAYLOAD_VALUES, printable
-from llm_schema_registry.formats.places import pointer_token
+from llm_schema_registry.formats.places import Trail, pointer
 from llm_schema_registry.model import Violation, ViolationKind
-
-Trail: TypeAlias = "tuple[Trail, str | int] | None"
-"""The way to a value, innermost part first; None is the whole payload. Written out only where something is wrong."""
 
 MAX_PAYLOAD_SLOTS = 8_000_000
 """Fields of all messages in a payload, set or not: the runtime keeps 8 to 16 bytes for each."""
 
 _MAX_FOUND = 80
-_MAX_PART = 200
 
 
 class Enough(Exception):
@@ -73,16 +68,6 @@ class Findings:
             raise self.stop(
                 ViolationKind.TOO_DEEP, trail, f"at most {MAX_PAYLOAD_DEPTH} messages in each other", "more"
             )
-
-
-def pointer(trail: Trail) -> str:
-    """Write a trail as a JSON Pointer. Anything may be a key: long ones are cut, and what is no character spelt out."""
-    parts: list[str] = []
-    while trail is not None:
-        trail, part = trail
-        name = str(part)
-        parts.append(pointer_token(name if len(name) <= _MAX_PART else f"{name[:_MAX_PART]}..."))
-    return "".join(f"/{part}" for part in reversed(parts)).encode(errors="backslashreplace").decode()
 
 
 def shorten(text: str) -> str:

@@ -93,7 +93,13 @@ class _Outline:
         else:
             shape = self._type(field, is_nullable=field.has_presence and not field.is_required)
         return ShapeField(
-            field.name, field.full_name, shape, self._tags.get(field.full_name, ()), field.is_required, field.full_name
+            field.name,
+            field.full_name,
+            shape,
+            self._tags.get(field.full_name, ()),
+            field.is_required,
+            field.full_name,
+            json_name="" if field.json_name == field.name else field.json_name,
         )
 
     def _type(self, field: FieldPlan, *, is_nullable: bool) -> Shape:

@@ -13,20 +13,24 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
 
 from llm_schema_registry.errors import InvalidPayload
-from llm_schema_registry.formats.base import MAX_PAYLOAD_VALUES, Reading
+from llm_schema_registry.formats.base import MAX_PAYLOAD_DEPTH, MAX_PAYLOAD_VALUES, Reading
 from llm_schema_registry.formats.framing import read_message_indexes
 from llm_schema_registry.formats.protobuf.depths import Depths
 from llm_schema_registry.formats.protobuf.findings import MAX_PAYLOAD_SLOTS, Enough, Findings
 from llm_schema_registry.formats.protobuf.outline import outline
 from llm_schema_registry.formats.protobuf.parse import ProtobufSchema
 from llm_schema_registry.formats.protobuf.payload_checks import Checks
-from llm_schema_registry.formats.protobuf.payload_json import read_json
+from llm_schema_registry.formats.protobuf.payload_json import read_message
 from llm_schema_registry.formats.protobuf.payload_plain import fill, to_plain
 from llm_schema_registry.formats.protobuf.payload_wire import walk
 from llm_schema_registry.formats.protobuf.plan import MessagePlan, Plans, reachable
 from llm_schema_registry.formats.protobuf.symbols import join
 from llm_schema_registry.formats.shape import Shape
+from llm_schema_registry.formats.strict_json import read_json
 from llm_schema_registry.model import Encoding, Violation, ViolationKind
+
+# Around each message there may be a list or a map, and one inside the last.
+_MAX_LEVELS = 2 * MAX_PAYLOAD_DEPTH
 
 _MALFORMED = Violation(ViolationKind.MALFORMED, "", "The payload: expected a message, found other bytes", "a message")
 
@@ -41,11 +45,7 @@ class ProtobufPayloads:
 
     def __init__(self, schema: ProtobufSchema, message: str = "") -> None:
         """Prepare to read a message by its full name, the first of the file if empty. Raises InvalidPayload."""
-        pool = DescriptorPool()
-        for file in schema.symbols.files.values():
-            pool.Add(file)
-        for name in schema.symbols.files:  # an extension is known once its file is built
-            pool.FindFileByName(name)
+        pool = _pool(schema)
         self._plans = Plans(pool)
         self._tags = schema.field_tags
         self._plan = _find(self._plans, schema, message)
@@ -60,13 +60,19 @@ class ProtobufPayloads:
         return outline(self._plan, self._tags)
 
     def read(self, encoding: Encoding, data: bytes, limit: int = 100) -> Reading:
-        """Decode bytes or ProtoJSON; what is missing comes after what is wrong."""
+        """Decode bytes or ProtoJSON; what is missing comes after what is wrong.
+
+        A text that is wrong as JSON is not looked at further.
+        """
         if encoding is Encoding.BINARY:
             return self._read_binary(data, limit)
+        reading = read_json(data, limit, depth=_MAX_LEVELS, has_nan_as_text=True)
+        if reading.violations:
+            return Reading(None, reading.violations)
         findings = Findings(limit)
         value = None
         with suppress(Enough):
-            message = read_json(self._plan, self._plans, data, findings)
+            message = read_message(self._plan, self._plans, reading.value, findings)
             value = message if self._checks.visit(message, findings) else None
             self._checks.find_missing(message, findings)
         return Reading(value, tuple(findings.violations))
@@ -119,6 +125,21 @@ class ProtobufPayloads:
         except (TypeError, OverflowError) as error:
             raise ValueError(str(error)) from error
         return message
+
+
+def _pool(schema: ProtobufSchema) -> DescriptorPool:
+    pool = DescriptorPool()
+    try:
+        for file in schema.symbols.files.values():
+            pool.Add(file)
+        for name in schema.symbols.files:  # an extension is known once its file is built
+            pool.FindFileByName(name)
+    except TypeError as error:
+        # Names in JSON that collide are a warning to protoc in proto2, and nothing where two fields swap them.
+        expected = "a schema that Protobuf's runtime takes"
+        text = f"Payloads of the schema cannot be read: expected {expected}, found: {error}"
+        raise InvalidPayload(Violation(ViolationKind.BRANCH_UNKNOWN, "", text, expected, str(error))) from None
+    return pool
 
 
 def _find(plans: Plans, schema: ProtobufSchema, message: str) -> MessagePlan:

@@ -11,7 +11,8 @@ from typing import Any
 
 from google.protobuf.message import DecodeError, Message
 
-from llm_schema_registry.formats.protobuf.findings import Findings, Trail
+from llm_schema_registry.formats.places import Trail
+from llm_schema_registry.formats.protobuf.findings import Findings
 from llm_schema_registry.formats.protobuf.plan import (
     DECIMAL,
     DURATION,

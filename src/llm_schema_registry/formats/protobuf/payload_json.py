@@ -5,20 +5,16 @@ Refuses to read bytes, and to know how a single scalar is written: `payload_scal
 
 from __future__ import annotations
 
-import json
-import re
-from collections import Counter
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 
 from google.protobuf.message import Message
 
-from llm_schema_registry.formats.base import MAX_PAYLOAD_VALUES
-from llm_schema_registry.formats.protobuf.findings import Findings, Trail
+from llm_schema_registry.formats.places import Trail
+from llm_schema_registry.formats.protobuf.findings import Findings
 from llm_schema_registry.formats.protobuf.payload_checks import find_missing
 from llm_schema_registry.formats.protobuf.payload_scalars import (
     Unfit,
-    check_text,
     finite,
     json_type,
     read_duration,
@@ -42,57 +38,13 @@ from llm_schema_registry.formats.protobuf.plan import (
 )
 from llm_schema_registry.model import ViolationKind
 
-# Strings are passed over whole: what is in them opens and parts nothing.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{,]', re.DOTALL)
 _SPECIAL = frozenset({ANY, DURATION, FIELD_MASK, LIST_VALUE, STRUCT, TIMESTAMP, VALUE, *WRAPPERS})
 
 Json: TypeAlias = object
 
 
-class _Repeating(dict[str, Json]):
-    """A JSON object that has some names more than once; the last value of each is kept."""
-
-    def __init__(self, pairs: list[tuple[str, Json]]) -> None:
-        super().__init__(pairs)
-        counts = Counter(name for name, _ in pairs)
-        self.repeated = [name for name, count in counts.items() if count > 1]
-
-
-def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    found = dict(pairs)
-    return found if len(found) == len(pairs) else _Repeating(pairs)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
-
-
-def _decode(data: bytes, findings: Findings) -> Json:
-    """Return the JSON value that a text is. Raises Enough."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        found = f"0x{data[error.start]:02x} at byte {error.start}"
-        raise findings.stop(ViolationKind.INVALID_TEXT, None, "text in UTF-8", found) from None
-    # Empty lists and objects count twice here; each value is counted once when it is read.
-    if len(data) > MAX_PAYLOAD_VALUES:
-        for index, _ in enumerate(match for match in _TOKEN.finditer(data) if match[0][:1] != b'"'):
-            if index > 2 * MAX_PAYLOAD_VALUES:
-                raise findings.stop(ViolationKind.TOO_LARGE, None, f"at most {MAX_PAYLOAD_VALUES:,} values", "more")
-    try:
-        return _DECODER.decode(text)
-    except RecursionError:
-        raise findings.stop(ViolationKind.TOO_DEEP, None, "fewer values in each other", "too many") from None
-    except ValueError as error:
-        raise findings.stop(ViolationKind.MALFORMED, None, "JSON", f"{error}") from None
-
-
-def read_json(plan: MessagePlan, plans: Plans, data: bytes, findings: Findings) -> Message:
-    """Return the message that a text in ProtoJSON is, as far as it can be read. Raises Enough."""
-    value = _decode(data, findings)
+def read_message(plan: MessagePlan, plans: Plans, value: Json, findings: Findings) -> Message:
+    """Return the message that a value in ProtoJSON is, as far as it can be read. Raises Enough."""
     message = plan.new()
     reader = _Reader(plans, findings)
     reader.message(message, plan, value, None, 1)
@@ -132,9 +84,6 @@ class _Reader:
         if not isinstance(value, dict):
             self._findings.add(ViolationKind.TYPE_MISMATCH, trail, "an object", json_type(value), schema_path)
             return {}
-        if isinstance(value, _Repeating):
-            for name in value.repeated:
-                self._repeated((trail, name), "the name once", schema_path)
         return value
 
     def _repeated(self, trail: Trail, expected: str, schema_path: str) -> None:
@@ -243,7 +192,7 @@ class _Reader:
         elif isinstance(value, bool):
             message.bool_value = value
         elif isinstance(value, str):
-            message.string_value = check_text(value)
+            message.string_value = value
         elif isinstance(value, int | float):
             message.number_value = finite(value, "a number of 64 bits")
         else:

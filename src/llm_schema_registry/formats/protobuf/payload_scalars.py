@@ -27,7 +27,6 @@ from llm_schema_registry.model import ViolationKind
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)={0,2}")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _TIMESTAMP = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?(?:Z|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
 )
@@ -152,13 +151,6 @@ def _read_bool(field: FieldPlan, value: object) -> bool:
 def _read_string(_field: FieldPlan, value: object) -> str:
     if not isinstance(value, str):
         raise _mismatch("string", value)
-    return check_text(value)
-
-
-def check_text(value: str) -> str:
-    """Return text. Raises Unfit where it holds half of a surrogate pair."""
-    if _SURROGATE.search(value):
-        raise Unfit(ViolationKind.INVALID_TEXT, "text", "half of a surrogate pair")
     return value
 
 
@@ -207,7 +199,7 @@ def read_key(field: FieldPlan, key: str) -> bool | int | str:
     """Return the key of a map that a name in a JSON object means. Raises Unfit."""
     kind = field.type
     if kind == Field.TYPE_STRING:
-        return check_text(key)
+        return key
     if kind == Field.TYPE_BOOL:
         if key in {"true", "false"}:
             return key == "true"

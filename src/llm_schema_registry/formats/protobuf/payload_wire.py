@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 
-from llm_schema_registry.formats.protobuf.findings import Enough, Findings, Trail
+from llm_schema_registry.formats.places import Trail
+from llm_schema_registry.formats.protobuf.findings import Enough, Findings
 from llm_schema_registry.formats.protobuf.plan import (
     END_GROUP,
     LENGTH,

@@ -288,7 +288,7 @@ def test_names_of_a_schema_do_not_collide_with_ours(fmt: ProtobufFormat) -> None
 
 def test_text_that_is_not_utf8_is_no_json(event: ProtobufPayloads) -> None:
     (violation,) = event.read(Encoding.JSON, b'{"id": "\xff"}').violations
-    assert (violation.kind, violation.found) == (ViolationKind.INVALID_TEXT, "0xff at byte 8")
+    assert (violation.kind, violation.found) == (ViolationKind.INVALID_TEXT, "the byte 0xff at offset 8")
 
 
 @pytest.mark.parametrize("payload", [b"\x5a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x10\x00", b"\x0a\x01\xff"])

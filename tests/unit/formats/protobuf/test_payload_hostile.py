@@ -125,6 +125,18 @@ def test_a_chain_of_types_that_the_runtime_cannot_take_is_refused(fmt: ProtobufF
     assert violation.kind is ViolationKind.BRANCH_UNKNOWN
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        'syntax = "proto3"; message M { string a = 1 [json_name = "b"]; string b = 2 [json_name = "a"]; }',
+        'syntax = "proto2"; message M { optional string foo_bar = 1; optional string fooBar = 2; }',
+    ],
+)
+def test_a_schema_whose_names_in_json_the_runtime_refuses_has_no_payloads(fmt: ProtobufFormat, schema: str) -> None:
+    with pytest.raises(InvalidPayload, match="duplicate json_name"):
+        fmt.payloads(fmt.parse(schema))
+
+
 def test_readers_that_are_let_go_of_leave_no_memory(fmt: ProtobufFormat) -> None:
     schema = fmt.parse('syntax = "proto3"; message M { repeated M ms = 1; map<string, M> by_name = 2; string s = 4; }')
 
