@@ -19,8 +19,6 @@ KEPT_MILLISECONDS = 30 * 24 * 60 * 60 * 1000
 
 async def keep_samples(call: Call, samples: Sequence[Sample]) -> None:
     """Keep samples. A store that cannot keep them now must not stop an answer that is known."""
-    if not samples:
-        return
     try:
         async with call.store.transaction() as writer:
             await writer.add_samples(list(samples), call.clock() - KEPT_MILLISECONDS, MAX_SAMPLES)

@@ -5,7 +5,7 @@ Refuses to know how payloads arrive, and to stop one for what is only monitored.
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -174,14 +174,18 @@ class Validator:
 
     async def _sample(self, tasks: Sequence[_Task | Violation], validations: Sequence[Validation]) -> None:
         now = self._call.clock()
-        samples = []
+        kept: list[tuple[_Task, Validation]] = []
         for task, validation in zip(tasks, validations, strict=True):
             if not validation.violations or isinstance(task, Violation):
                 continue
-            governed = task.governed
-            if self._call.sampler.takes(governed.subject, governed.schema.id, now):
-                samples.append(_sample(task, validation, now))
-        await keep_samples(self._call, samples)
+            if self._call.sampler.takes(task.governed.subject, task.governed.schema.id, now):
+                kept.append((task, validation))
+        if kept:
+            # Masking looks at every text.
+            samples = await self._call.engines.run(
+                lambda: [_sample(task, validation, now, place) for place, (task, validation) in enumerate(kept)]
+            )
+            await keep_samples(self._call, samples)
 
 
 @operation(Permission.READ)
@@ -241,10 +245,11 @@ def _worst(validation: Validation) -> str:
     return next(level.value for level in ValidationLevel if level in levels)
 
 
-def _sample(task: _Task, validation: Validation, now: int) -> Sample:
+def _sample(task: _Task, validation: Validation, now: int, place: int) -> Sample:
+    """Make a sample; those of one moment are listed by their places."""
     payload = "" if validation.value is None else msgspec.json.encode(task.contract.mask(validation.value)).decode()
     return Sample(
-        id=str(uuid.uuid4()),
+        id=f"{now:012x}-{place:02x}-{secrets.token_hex(8)}",
         at=now,
         subject=task.governed.subject,
         version=task.governed.version,
