@@ -41,14 +41,27 @@ def may_hold_pii(data: bytes) -> bool:
     """Whether a closer look at texts is worth its time: false for most, never for those that hold a shape.
 
     `data` are texts in UTF-8, with whatever stands between them in a binary payload.
-    Every shape has an `@`, a `://` or the beginning of a key, or else seven digits close together, written with what
-    may stand between them; an address of IPv6 has colons.
+    Every shape has an `@` behind a word or an address, or the beginning of a key, or else seven digits close together,
+    written with what may stand between them; an address of IPv6 has colons.
     """
     return (
         _SEVEN_DIGITS in data.translate(_DIGITS_TO_ZERO)
         or _MARKS.search(data) is not None
+        or (b"@" in data and (_has_at(data) or _ADDRESS.search(data) is not None))
         or (data.count(b":") >= 2 and _GROUP_OF_IPV6.search(data) is not None)
     )
+
+
+def _has_at(data: bytes) -> bool:
+    """Whether an @ stands between words, or there are too many to look at each."""
+    at = -1
+    for _ in range(_MANY):
+        at = data.find(b"@", at + 1)
+        if at < 0:
+            return False
+        if at and data[at - 1] in _WORDS and data[at + 1 : at + 2].strip():
+            return True
+    return True
 
 
 def find_pii(text: str) -> dict[str, str]:
@@ -71,8 +84,12 @@ def _has(*parts: str, least: int = 0) -> Callable[[str], bool]:
 _SEVEN_DIGITS = b"0000000"
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789 ().-", b"0" * 14)
 _MARKS = re.compile(
-    b"@|://|-----BEGIN |eyJ|sk-|AIza|A[KS]IA|gh[opsru]_|github_pat_|g(?:lpat-|sk_)|hf_|k_(?:live|test)_|npm_|pypi-|xox"
+    b"-----BEGIN |eyJ|sk-|AIza|A[KS]IA|gh[opsru]_|github_pat_|g(?:lpat-|sk_)|hf_|k_(?:live|test)_|npm_|pypi-|xox"
 )
+_ADDRESS = re.compile(rb"://[^\s/@?#]{1,200}+@")
+# Few of the bytes of a number look like a word before an @. Beyond ASCII every byte may be part of a word.
+_WORDS = frozenset(byte for byte in range(256) if byte >= 0x80 or chr(byte).isalnum() or chr(byte) in "_.+%'-")
+_MANY = 64
 _GROUP_OF_IPV6 = re.compile(b"[23][0-9A-Fa-f]{3}:")
 _DIGITS = re.compile(r"[0-9](?:[ ().-]{0,2}+[0-9]){6}")
 

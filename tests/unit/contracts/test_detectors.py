@@ -9,7 +9,7 @@ import pytest
 from contract_values import plain, record, shape_of
 from llm_schema_registry.contracts.detectors import MAX_ALL_TEXT, MAX_PARTS, MAX_TEXT, MAX_TEXTS, Detectors
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.pii_shapes import MAX_CANDIDATES, PII_SHAPES
+from llm_schema_registry.contracts.pii_shapes import MAX_CANDIDATES, PII_SHAPES, may_hold_pii
 from llm_schema_registry.formats.shape import Shape
 from llm_schema_registry.model import Metadata, ValidationLevel, Violation, ViolationKind, ViolationSource
 
@@ -149,3 +149,29 @@ def test_repetition_takes_linear_time(piece: str) -> None:
     text = (piece * MAX_TEXT)[:MAX_TEXT]
     for ending in ("", "!", " 1234567"):
         found(shape, {"x": [text[: -len(ending) or None] + ending] * (MAX_ALL_TEXT // MAX_TEXT)})
+
+
+@pytest.mark.parametrize(
+    ("data", "is_suspicious"),
+    [
+        (b"", False),
+        (b"@", False),
+        (b"a @ b", False),
+        (b"\0\2@\x91\1", False),
+        (b"a@", False),
+        (b"a@b", True),
+        (b" @" * 63, False),
+        (b" @" * 64, True),
+        ("ä@ö".encode(), True),
+        (b"x://u: (@h", False),
+        (b"x://u:(p)@h", True),
+        (b"a" * 1000, False),
+        (b"12:30:59", False),
+        (b"2001:db8::1", True),
+        (b"1 2 3 4", True),
+        (b"1-2-3", False),
+        (b"sk-", True),
+    ],
+)
+def test_a_closer_look_is_taken_only_at_what_may_hold_something(data: bytes, is_suspicious: bool) -> None:
+    assert may_hold_pii(data) == is_suspicious
