@@ -102,6 +102,31 @@ async def test_a_payload_must_be_protected_as_the_policy_says(registry: Registry
     assert (await registry.ask("POST", OF_VERSION, {"mail": "ann@example.org"})).status_code == 200
 
 
+MASK = {"name": "mask", "kind": "TRANSFORM", "type": "CEL_FIELD", "tags": ["PII"], "expr": "'***'", "mode": "WRITE"}
+ENCRYPT = {"name": "encrypt", "kind": "TRANSFORM", "type": "ENCRYPT", "tags": ["PII"], "mode": "WRITEREAD"}
+
+
+async def test_what_is_written_is_protected_as_its_rules_leave_it(registry: Registry) -> None:
+    await put(registry, POLICY, {"subject_prefix": "security.", "tag": "PII", "requirement": "MASKED"})
+    await registry.post("/subjects/security.s/versions", body(MASK))
+    plain, masked = {"mail": "ann@example.org"}, {"mail": "***"}
+    assert (await registry.post(OF_VERSION, plain))["payload"] == masked
+    assert (await registry.ask("POST", f"{OF_VERSION}?mode=READ", masked)).status_code == 200
+    answer = await registry.ask("POST", f"{OF_VERSION}?mode=READ", plain)
+    assert [each["kind"] for each in answer.json()["violations"]] == ["NOT_PROTECTED"]
+
+
+async def test_what_a_client_encrypts_is_plain_before_it_is_written(registry: Registry) -> None:
+    await put(registry, POLICY, {"subject_prefix": "security.", "tag": "PII", "requirement": "ENCRYPTED"})
+    sent = body()
+    sent["ruleSet"] = {"encodingRules": [ENCRYPT]}
+    await registry.post("/subjects/security.s/versions", sent)
+    plain = {"mail": "ann@example.org"}
+    assert (await registry.ask("POST", OF_VERSION, plain)).status_code == 200
+    answer = await registry.ask("POST", f"{OF_VERSION}?mode=READ", plain)
+    assert [each["kind"] for each in answer.json()["violations"]] == ["NOT_PROTECTED"]
+
+
 @pytest.mark.parametrize(
     "document",
     [

@@ -17,7 +17,7 @@ from llm_schema_registry.contracts.masking import Masker, hide
 from llm_schema_registry.contracts.merge import property_of
 from llm_schema_registry.contracts.reference_data import DataSet
 from llm_schema_registry.contracts.rule_run import compile_rules
-from llm_schema_registry.contracts.sensitive import Policy, Protections, check_policies
+from llm_schema_registry.contracts.sensitive import Policy, Protections, Requirement, check_policies
 from llm_schema_registry.errors import InvalidConstraint, PolicyNotMet
 from llm_schema_registry.formats.base import Payloads
 from llm_schema_registry.formats.shape import Shape
@@ -86,7 +86,8 @@ class Contract:
         self._level = version_level(terms.metadata) or terms.level or ValidationLevel.STRICT
         self._constraints = compile_constraints(terms.metadata, payloads.shape)
         self._rules = compile_rules(terms.rule_set, payloads, tags, terms.data)
-        self._protections = Protections(terms.policies, payloads.shape, tags)
+        self._when_read = Protections(terms.policies, payloads.shape, tags)
+        self._when_written = Protections(_asked_when_written(terms, payloads.shape, tags), payloads.shape, tags)
         pii = pii_level(terms.metadata)
         self._detectors = None if pii is None else Detectors(payloads.shape, tags)
         self._pii_level = pii or ValidationLevel.WARN
@@ -102,10 +103,11 @@ class Contract:
         mode: RuleMode = RuleMode.WRITE,
         limit: int = 100,
     ) -> Validation:
-        """Judge a payload: its structure first, then constraints, protection of sensitive fields, and rules.
+        """Judge a payload: its structure first, then constraints, rules, and the protection of sensitive fields.
 
-        A payload that breaks its structure is asked nothing more. `mode` WRITE or READ says which rules run; `now` is
-        aware. There are at most `limit` violations. Never raises.
+        A payload that breaks its structure is asked nothing more. `mode` WRITE or READ says which rules run: one that
+        is written must be protected as its rules leave it, one that is read as it comes. `now` is aware. There are at
+        most `limit` violations. Never raises.
         """
         payloads = self._payloads
         value, broken = payloads.read(encoding, data, limit)
@@ -123,10 +125,13 @@ class Contract:
             if is_filled:
                 value = payloads.restore(filled)
             found.extend(self._constraints.check(filled, limit))
-            found.extend(self._protections.check(filled, limit))
+            if mode is RuleMode.READ:
+                found.extend(self._when_read.check(filled, limit))
             if detectors is not None:
                 found.extend(detectors.check(filled, limit))
         run = self._rules.run(value, mode, now, self._level)
+        if self._looks_inside and mode is not RuleMode.READ:
+            found.extend(self._when_written.check(payloads.plain(run.value), limit))
         violations = run.violations
         if found:
             violations = (*self._leveled(found), *violations)[:limit]
@@ -153,6 +158,15 @@ class Contract:
             elif violation.kind is ViolationKind.NOT_PROTECTED:
                 level = violation.level
             yield violation if violation.level is level else msgspec.structs.replace(violation, level=level)
+
+
+def _asked_when_written(terms: Terms, shape: Shape, tags: FieldTags) -> tuple[Policy, ...]:
+    """Return the policies that a payload must keep before its client's own rules encrypt it."""
+    return tuple(
+        policy
+        for policy in terms.policies
+        if policy.requirement is not Requirement.ENCRYPTED or check_policies([policy], shape, tags, terms.rule_set)
+    )
 
 
 def has_terms(metadata: Metadata | None, rule_set: RuleSet | None) -> bool:
