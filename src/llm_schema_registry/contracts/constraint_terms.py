@@ -29,7 +29,7 @@ from llm_schema_registry.contracts.constraint_checks import (
 from llm_schema_registry.contracts.jsonable import shown
 from llm_schema_registry.contracts.text_formats import TEXT_FORMATS, Test, searcher
 from llm_schema_registry.errors import InvalidConstraint
-from llm_schema_registry.formats.shape import Logical, Shape, ShapeField, ShapeKind
+from llm_schema_registry.formats.shape import Logical, Shape, ShapeField, ShapeKind, walk_shapes
 from llm_schema_registry.model import ViolationKind
 
 MAX_TEXT = 20_000
@@ -226,13 +226,7 @@ def _item_shape(shape: Shape) -> Shape:
 def _words(shape: Shape) -> frozenset[str]:
     """Return the words for all that a value of a shape can be, arrays and nulls left out."""
     words: frozenset[str] = frozenset()
-    waiting, seen = [shape], set[int]()
-    while waiting:
-        current = _item_shape(waiting.pop())
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        waiting.extend(current.branches)
+    for current in walk_shapes(shape, into_fields=False):
         if current.logical is not None:
             words |= {_LOGICAL_WORDS[current.logical]}
         # JSON knows dates and the like by their text only.

@@ -14,11 +14,11 @@ from msgspec import UNSET
 
 from llm_schema_registry.contracts.constraint_checks import Check
 from llm_schema_registry.contracts.constraint_terms import Target, Terms, checks_of, default_of, parse_terms
-from llm_schema_registry.contracts.fields import FieldPaths, Spot, escape, json_path, name_matcher, walk_shapes
+from llm_schema_registry.contracts.fields import FieldPaths, Spot, escape, json_path, name_matcher
 from llm_schema_registry.contracts.jsonable import key_text, shown
 from llm_schema_registry.contracts.text_formats import Test
 from llm_schema_registry.errors import InvalidConstraint
-from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
+from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind, walk_shapes
 from llm_schema_registry.model import Metadata, Violation, ViolationKind, ViolationSource
 
 PREFIX = "constraints:"

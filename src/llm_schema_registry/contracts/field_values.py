@@ -17,11 +17,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from llm_schema_registry.contracts.cel import Environment, NotEvaluated
 from llm_schema_registry.contracts.cel_cost import MAX_NANOSECONDS, MAX_ROUNDS
 from llm_schema_registry.contracts.cel_messages import message_at
-from llm_schema_registry.contracts.cel_types import walk_shapes
 from llm_schema_registry.contracts.cel_values import Change, branch_for, guarded, inward, outward
 from llm_schema_registry.contracts.fields import FieldTags, Record, Spot, escape
 from llm_schema_registry.contracts.rule_compile import PRIMITIVES, CompiledRule
-from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
+from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind, walk_shapes
 
 _CONVERTED = 50
 _SCALAR_SIZE = 24

@@ -12,7 +12,15 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from llm_schema_registry.contracts.text_formats import searcher
-from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
+from llm_schema_registry.formats.shape import (
+    Shape,
+    ShapeField,
+    ShapeKind,
+    choices_of,
+    parts_of,
+    walk_fields,
+    walk_shapes,
+)
 from llm_schema_registry.model import Metadata
 
 Record = dict[str, object]
@@ -34,29 +42,6 @@ class Spot(NamedTuple):
     field: ShapeField
     value: object
     record: Record
-
-
-def walk_shapes(shape: Shape) -> Iterator[Shape]:
-    """Yield every shape inside a shape, itself first, each once."""
-    seen: set[int] = set()
-    waiting = [shape]
-    while waiting:
-        current = waiting.pop()
-        if id(current) not in seen:
-            seen.add(id(current))
-            yield current
-            waiting.extend(_parts(current))
-
-
-def walk_fields(shape: Shape) -> Iterator[ShapeField]:
-    """Yield every field that a shape can have, each once, outer ones first."""
-    seen: set[int] = set()
-    for current in walk_shapes(shape):
-        # A record and the same record or null are two shapes of the same fields.
-        for field in current.fields.values():
-            if id(field) not in seen:
-                seen.add(id(field))
-                yield field
 
 
 class FieldTags:
@@ -220,21 +205,6 @@ def branches_of(shape: Shape, value: object) -> Iterator[Shape]:
         yield best[1]
 
 
-def choices_of(shape: Shape) -> Iterator[Shape]:
-    """Yield the shape itself, or of a COMBINED what its branches come to, in their order, each once."""
-    seen: set[int] = set()
-    waiting = [shape]
-    while waiting:
-        choice = waiting.pop()
-        if id(choice) in seen:
-            continue
-        seen.add(id(choice))
-        if choice.kind is ShapeKind.COMBINED:
-            waiting.extend(reversed(choice.branches))
-        else:
-            yield choice
-
-
 def _known(branch: Shape, value: object) -> int | None:
     """Return how many fields of a value a branch knows, None when the value does not fit."""
     if isinstance(value, list):
@@ -282,13 +252,6 @@ def _fits(record: Shape, value: Mapping[str, object]) -> bool:
     )
 
 
-def _parts(shape: Shape) -> Iterator[Shape]:
-    yield from (field.shape for field in shape.fields.values())
-    if shape.items is not None:
-        yield shape.items
-    yield from shape.branches
-
-
 def _leading(shape: Shape, wanted: set[int]) -> set[int]:
     """Return the shapes from which a wanted field can be reached; circles are followed once."""
     holders: dict[int, list[int]] = {}
@@ -296,7 +259,7 @@ def _leading(shape: Shape, wanted: set[int]) -> set[int]:
     for current in walk_shapes(shape):
         if any(id(field) in wanted for field in current.fields.values()):
             leading.add(id(current))
-        for part in _parts(current):
+        for part in parts_of(current):
             holders.setdefault(id(part), []).append(id(current))
     reached = list(leading)
     while reached:

@@ -19,13 +19,13 @@ from llm_schema_registry.contracts.cel_cost import (
     costs_by_bits,
     largest_payload,
 )
-from llm_schema_registry.contracts.cel_types import Declared, declare, type_name, walk_values
+from llm_schema_registry.contracts.cel_types import Declared, declare, type_name
 from llm_schema_registry.contracts.fields import FieldPaths, FieldTags
 from llm_schema_registry.contracts.functions import COMPARISONS, FUNCTIONS
 from llm_schema_registry.contracts.reference_data import CATALOG_FUNCTIONS, DataSet, catalog_functions
 from llm_schema_registry.contracts.rule_wording import Wording, did_you_mean
 from llm_schema_registry.errors import InvalidRuleSet
-from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
+from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind, walk_shapes
 from llm_schema_registry.model import Rule, RuleKind, RuleMode, ValidationLevel
 
 MAX_LENGTH = 8_192
@@ -238,7 +238,7 @@ class RuleCompiler:
 
 def _leaves(field: ShapeField) -> list[Shape]:
     """Return the types of a field, or of what its lists and maps hold, that CEL_FIELD looks at."""
-    return [shape for shape in walk_values(field.shape) if shape.kind in PRIMITIVES]
+    return [shape for shape in walk_shapes(field.shape, into_fields=False) if shape.kind in PRIMITIVES]
 
 
 def _level(place: str, rule: Rule) -> ValidationLevel | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from llm_schema_registry.contracts.fields import FieldTags, choices_of, unescape, walk_fields
-from llm_schema_registry.formats.shape import Shape, ShapeKind
+from llm_schema_registry.contracts.fields import FieldTags, unescape
+from llm_schema_registry.formats.shape import Shape, ShapeKind, choices_of, walk_fields
 
 SENSITIVE_TAGS = frozenset({"PII", "SECRET", "SENSITIVE", "PHI", "PCI", "CREDENTIAL"})
 """The tags that make a field sensitive when nothing else is said."""

@@ -13,10 +13,9 @@ from llm_schema_registry.contracts.fields import (
     branches_of,
     escape,
     name_matcher,
-    walk_fields,
 )
 from llm_schema_registry.contracts.text_formats import MAX_PATTERN
-from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
+from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind, walk_fields
 from llm_schema_registry.model import Metadata
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "contracts"
