@@ -15,8 +15,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import Message
 
-from llm_schema_registry.contracts.fields import unescape
 from llm_schema_registry.formats.base import MAX_PAYLOAD_DEPTH
+from llm_schema_registry.formats.places import token_name
 
 
 def write_message(before: Message, result: object) -> Message:
@@ -38,7 +38,7 @@ def message_at(root: Message, path: str) -> Message:
     """Return the message whose field is at a JSON Pointer by the names of fields, which must be there."""
     current: Any = root
     for token in path.split("/")[1:-1]:
-        name = unescape(token)
+        name = token_name(token)
         if isinstance(current, Message):
             current = _member(current, name)
         elif isinstance(current, Mapping):

@@ -14,10 +14,11 @@ from msgspec import UNSET
 
 from llm_schema_registry.contracts.constraint_checks import Check
 from llm_schema_registry.contracts.constraint_terms import Target, Terms, checks_of, default_of, parse_terms
-from llm_schema_registry.contracts.fields import FieldPaths, Spot, escape, json_path, name_matcher
+from llm_schema_registry.contracts.fields import FieldPaths, Spot, json_path, name_matcher
 from llm_schema_registry.contracts.jsonable import key_text, shown
 from llm_schema_registry.contracts.text_formats import Test
 from llm_schema_registry.errors import InvalidConstraint
+from llm_schema_registry.formats.places import pointer_token
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind, walk_shapes
 from llm_schema_registry.model import Metadata, Violation, ViolationKind, ViolationSource
 
@@ -165,7 +166,7 @@ def _items(path: str, shape: Shape | None, value: object) -> Iterator[tuple[str,
             yield from _items(f"{path}/{index}", shape and shape.items, item)
     elif isinstance(value, dict) and shape is not None and shape.kind is ShapeKind.MAP:
         for key, item in value.items():
-            yield from _items(f"{path}/{escape(key_text(key))}", shape.items, item)
+            yield from _items(f"{path}/{pointer_token(key_text(key))}", shape.items, item)
     elif value is not None:
         yield path, value
 

@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import cast
 
-from llm_schema_registry.contracts.fields import FieldTags, escape, json_path
+from llm_schema_registry.contracts.fields import FieldTags, json_path
 from llm_schema_registry.contracts.jsonable import key_text
 from llm_schema_registry.contracts.pii_shapes import find_pii, may_hold_pii
 from llm_schema_registry.contracts.tagged import SENSITIVE_TAGS, Part, TaggedFields
+from llm_schema_registry.formats.places import pointer_token
 from llm_schema_registry.formats.shape import Shape, ShapeKind
 from llm_schema_registry.model import Encoding, ValidationLevel, Violation, ViolationKind, ViolationSource
 
@@ -102,7 +103,7 @@ class Detectors:
         for name, item in value.items():
             if isinstance(item, str | dict | list):
                 key = key_text(name)
-                yield f"{path}/{escape(key)}", self._fields.member(part, key), item
+                yield f"{path}/{pointer_token(key)}", self._fields.member(part, key), item
 
     def _items(self, path: str, part: Part, value: list[object]) -> Iterator[_Place]:
         inside = self._fields.item(part)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from llm_schema_registry.contracts.text_formats import searcher
+from llm_schema_registry.formats.places import pointer_token, token_name
 from llm_schema_registry.formats.shape import (
     Shape,
     ShapeField,
@@ -136,7 +137,7 @@ class FieldPaths:
     def _plan(self, shape: Shape) -> list[_Step]:
         """Return the fields of a record that are wanted or lead to such, and remember them."""
         steps = [
-            _Step(name, f"/{escape(name)}", field, id(field) in self._wanted, id(field.shape) in self._leading)
+            _Step(name, f"/{pointer_token(name)}", field, id(field) in self._wanted, id(field.shape) in self._leading)
             for name, field in shape.fields.items()
         ]
         return self._steps.setdefault(id(shape), [step for step in steps if step.is_wanted or step.is_leading])
@@ -168,7 +169,7 @@ class FieldPaths:
             return changed
         if isinstance(value, dict) and shape.items is not None:
             return {
-                key: self._replace(shape.items, f"{path}/{escape(str(key))}", item, change, absent)
+                key: self._replace(shape.items, f"{path}/{pointer_token(str(key))}", item, change, absent)
                 for key, item in value.items()
             }
         if isinstance(value, list) and shape.items is not None:
@@ -183,7 +184,7 @@ class FieldPaths:
 
 def _values(path: str, shape: Shape, value: Record) -> Iterator[_Place]:
     for key, item in value.items():
-        yield f"{path}/{escape(str(key))}", shape, item
+        yield f"{path}/{pointer_token(str(key))}", shape, item
 
 
 def _items(path: str, shape: Shape, value: list[object]) -> Iterator[_Place]:
@@ -218,16 +219,6 @@ def _known(branch: Shape, value: object) -> int | None:
     return sum(name in branch.fields for name in value)
 
 
-def escape(token: str) -> str:
-    """Write a name as a part of a JSON Pointer (RFC 6901)."""
-    return token.replace("~", "~0").replace("/", "~1") if "~" in token or "/" in token else token
-
-
-def unescape(token: str) -> str:
-    """Read a part of a JSON Pointer."""
-    return token.replace("~1", "/").replace("~0", "~")
-
-
 def json_path(shape: Shape, path: str) -> str:
     """Return a JSON Pointer by the keys of plain values as one into the format's JSON.
 
@@ -236,9 +227,9 @@ def json_path(shape: Shape, path: str) -> str:
     tokens = []
     current: Shape | None = shape
     for token in path.split("/")[1:]:
-        field = current and current.fields.get(unescape(token))
+        field = current and current.fields.get(token_name(token))
         if field:
-            tokens.append(f"/{escape(field.json_name)}" if field.json_name else f"/{token}")
+            tokens.append(f"/{pointer_token(field.json_name)}" if field.json_name else f"/{token}")
             current = field.shape
         else:
             tokens.append(f"/{token}")

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
-from llm_schema_registry.contracts.fields import FieldTags, unescape
+from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.contracts.jsonable import key_text, scalar_to_jsonable
 from llm_schema_registry.contracts.tagged import SENSITIVE_TAGS, Part, TaggedFields
+from llm_schema_registry.formats.places import token_name
 from llm_schema_registry.formats.shape import Shape
 from llm_schema_registry.model import Violation, ViolationKind
 
@@ -79,7 +80,7 @@ class Masker:
 
 def hide(masked: object, path: str) -> object:
     """Return a masked value without what a JSON Pointer by its keys leads to; without anything if the way is lost."""
-    tokens = [unescape(token) for token in path.split("/")[1:]]
+    tokens = [token_name(token) for token in path.split("/")[1:]]
     holder: Any = None
     current: Any = masked
     for token in tokens:

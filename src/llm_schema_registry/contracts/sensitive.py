@@ -15,9 +15,10 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from llm_schema_registry.contracts.fields import FieldPaths, FieldTags, Spot, escape, json_path
+from llm_schema_registry.contracts.fields import FieldPaths, FieldTags, Spot, json_path
 from llm_schema_registry.contracts.jsonable import key_text
 from llm_schema_registry.errors import InvalidDocument
+from llm_schema_registry.formats.places import pointer_token
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind, walk_fields, walk_shapes
 from llm_schema_registry.model import (
     Rule,
@@ -223,7 +224,7 @@ def _leaves(path: str, value: object) -> Iterator[tuple[str, object]]:
     """Yield every value that holds no others."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _leaves(f"{path}/{escape(key_text(key))}", item)
+            yield from _leaves(f"{path}/{pointer_token(key_text(key))}", item)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _leaves(f"{path}/{index}", item)

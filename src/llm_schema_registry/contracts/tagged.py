@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from llm_schema_registry.contracts.fields import FieldTags, unescape
+from llm_schema_registry.contracts.fields import FieldTags
+from llm_schema_registry.formats.places import token_name
 from llm_schema_registry.formats.shape import Shape, ShapeKind, choices_of, walk_fields
 
 SENSITIVE_TAGS = frozenset({"PII", "SECRET", "SENSITIVE", "PHI", "PCI", "CREDENTIAL"})
@@ -74,7 +75,7 @@ class TaggedFields:
         """
         part = self.top
         for token in path.split("/")[1:]:
-            name = unescape(token)
+            name = token_name(token)
             fields = (field for shape in part.shapes for field in shape.fields.values())
             keys = {name, *(field.name for field in fields if field.json_name == name)}
             inside = [self.item(part), *(self.member(part, key) for key in keys)]
