@@ -46,7 +46,7 @@ PRIMITIVES = frozenset(
 """The kinds of fields that Confluent's CEL_FIELD looks at."""
 
 MESSAGE, FIELD = "CEL", "CEL_FIELD"
-PAYLOAD_VARIABLES = frozenset({"message", "event", "value"})
+_PAYLOAD_VARIABLES = frozenset({"message", "event", "value"})
 _MESSAGE_VARIABLES = {"message": "dyn", "event": "dyn", "now": "timestamp"}
 _FIELD_VARIABLES = {
     "value": "dyn",
@@ -72,7 +72,7 @@ _NOT_LINE = re.compile(r"[^\n]")
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """A rule that can be run. `place` is where it stands in the rule set; `level` is its own, None when it names none.
+    """A rule that can be run. `level` is its own, None when it names none.
 
     `paths` lead to the fields of one that `is_on_fields` (CEL_FIELD). `costs` are the nanoseconds that one evaluation
     can take, by the bits of the length of what it is given. `source` is what the body was loaded from, and `reads` the
@@ -80,7 +80,6 @@ class CompiledRule:
     """
 
     rule: Rule
-    place: str
     name: str
     kind: RuleKind
     modes: frozenset[RuleMode]
@@ -159,7 +158,6 @@ class RuleCompiler:
             )
         return CompiledRule(
             rule=rule,
-            place=place,
             name=rule.name or "",
             kind=rule.kind or RuleKind.TRANSFORM,
             modes=_MODES.get(rule.mode or RuleMode.WRITEREAD, frozenset()),
@@ -199,7 +197,7 @@ class RuleCompiler:
     def _part(self, place: str, source: str, text: str, checker: Environment, environment: Environment) -> _Part:
         try:
             tree = Tree(self._checked(text, checker))
-            estimate = Estimate(tree, PAYLOAD_VARIABLES, self._python, self._sizes)
+            estimate = Estimate(tree, _PAYLOAD_VARIABLES, self._python, self._sizes)
         except NotCompiled as error:
             raise InvalidRuleSet(f"{place}: {self._wording.explain(source, error.problem)}") from None
         except ValueError as error:
