@@ -15,9 +15,9 @@ from llm_schema_registry.contracts.detectors import Detectors, may_find
 from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.contracts.masking import Masker, hide
 from llm_schema_registry.contracts.merge import property_of
+from llm_schema_registry.contracts.policies import Policy, Protections, Requirement, check_policies
 from llm_schema_registry.contracts.reference_data import DataSet
 from llm_schema_registry.contracts.rule_run import compile_rules
-from llm_schema_registry.contracts.sensitive import Policy, Protections, Requirement, check_policies
 from llm_schema_registry.errors import InvalidConstraint, PolicyNotMet
 from llm_schema_registry.formats.base import Payloads
 from llm_schema_registry.formats.shape import Shape

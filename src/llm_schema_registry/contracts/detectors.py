@@ -1,6 +1,6 @@
 """Personal data and secrets in fields that have no tag to say so: warnings, never with the thing itself.
 
-Refuses to look into fields that are tagged as sensitive (`contracts.sensitive` checks those), and to know the shapes
+Refuses to look into fields that are tagged as sensitive (`contracts.policies` checks those), and to know the shapes
 of such data (`contracts.pii_shapes`).
 """
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from llm_schema_registry.contracts.reference_data import DataSet
+from llm_schema_registry.contracts.reference_data import DataSet, read_data_set
 from llm_schema_registry.errors import InvalidDocument
 
 
@@ -42,3 +42,9 @@ def test_a_set_is_found_by_its_texts_and_by_what_its_objects_are_called() -> Non
     assert models.keys == {"a", "b", "d"}
     assert (models.name, models.version, models.entries) == ("models", 3, entries)
     assert models.size == len(msgspec.json.encode(entries))
+
+
+@pytest.mark.parametrize("body", ["", "{}", "1", "[" * 5_000])
+def test_entries_that_are_no_list_are_no_set(body: str) -> None:
+    with pytest.raises(InvalidDocument, match="no list of JSON values"):
+        read_data_set("models", 1, body)
