@@ -6,7 +6,6 @@ doubt never shows what should be hidden.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import NamedTuple
 
 from llm_schema_registry.contracts.fields import FieldTags
@@ -14,7 +13,7 @@ from llm_schema_registry.formats.places import token_name
 from llm_schema_registry.formats.shape import Shape, ShapeKind, choices_of, walk_fields
 
 SENSITIVE_TAGS = frozenset({"PII", "SECRET", "SENSITIVE", "PHI", "PCI", "CREDENTIAL"})
-"""The tags that make a field sensitive when nothing else is said."""
+"""The tags that make a field sensitive."""
 
 
 class Part(NamedTuple):
@@ -31,9 +30,8 @@ class Part(NamedTuple):
 class TaggedFields:
     """The sensitive fields of one shape. Immutable but for a memory of unions taken apart."""
 
-    def __init__(self, shape: Shape, tags: FieldTags, sensitive: Collection[str] = SENSITIVE_TAGS) -> None:
-        """Find the fields with one of the tags that count as sensitive."""
-        self._sensitive = {id(field) for field in walk_fields(shape) if not tags.of(field).isdisjoint(sensitive)}
+    def __init__(self, shape: Shape, tags: FieldTags) -> None:
+        self._sensitive = {id(field) for field in walk_fields(shape) if not tags.of(field).isdisjoint(SENSITIVE_TAGS)}
         self._reaching: dict[int, bool] = {}
         self.top = Part(tuple(choices_of(shape)), "")
 
