@@ -119,6 +119,10 @@ class RuleCompiler:
         self._python = frozenset(function.name for function in self._functions)
         self._declared: Declared = declare(shape)
         self._checking = (*self._functions, *COMPARISONS, *self._declared.functions)
+        # The way to fields leads through the whole schema, and rules may be many.
+        self._nowhere = FieldPaths(shape, lambda _field: False)
+        self._paths_by_tags: dict[frozenset[str], FieldPaths] = {}
+        self._kinds: dict[int, set[str]] = {}
         self._checkers: dict[tuple[tuple[str, str], ...], Environment] = {}
         self._wording = Wording(
             self._declared.records, (*_FIELD_VARIABLES, *(function.name for function in self._checking))
@@ -135,7 +139,7 @@ class RuleCompiler:
         if len(source) > MAX_LENGTH:
             raise InvalidRuleSet(f"{place}: expr has {len(source)} characters; at most {MAX_LENGTH} are allowed")
         is_on_fields = kind_of_rule == FIELD
-        paths = self._paths(rule) if is_on_fields else FieldPaths(self._shape, lambda _field: False)
+        paths = self._paths(rule) if is_on_fields else self._nowhere
         guard_source, separator, body_source = source.partition(";")
         if not separator:
             guard_source, body_source = "", source
@@ -177,16 +181,22 @@ class RuleCompiler:
 
     def _paths(self, rule: Rule) -> FieldPaths:
         wanted = frozenset(rule.tags or ())
-        return FieldPaths(self._shape, lambda field: not wanted or not wanted.isdisjoint(self._tags.of(field)))
+        if wanted not in self._paths_by_tags:
+            self._paths_by_tags[wanted] = FieldPaths(
+                self._shape, lambda field: not wanted or not wanted.isdisjoint(self._tags.of(field))
+            )
+        return self._paths_by_tags[wanted]
 
     def _checker(self, paths: FieldPaths | None, *, has_guard: bool) -> Environment:
         if paths is None:
             value = self._declared.value
             return self._environment({**_MESSAGE_VARIABLES, "message": value, "event": value})
-        kinds = {type_name(leaf) for field in paths.wanted for leaf in _leaves(field)}
+        if id(paths) not in self._kinds:
+            self._kinds[id(paths)] = {type_name(leaf) for field in paths.wanted for leaf in _leaves(field)}
+        kinds = self._kinds[id(paths)]
         # A guard may choose between types by their names, which the checker does not follow.
         is_of_one_type = len(kinds) == 1 and not has_guard
-        return self._environment({**_FIELD_VARIABLES, "value": kinds.pop() if is_of_one_type else "dyn"})
+        return self._environment({**_FIELD_VARIABLES, "value": min(kinds) if is_of_one_type else "dyn"})
 
     def _environment(self, variables: dict[str, str]) -> Environment:
         key = tuple(variables.items())

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cel_event import EVENT, NOW, compiled, outcome, payloads, read, rule
+from effort import calls_of
 from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.contracts.rule_run import Outcome, compile_rules
 from llm_schema_registry.errors import InvalidRuleSet
@@ -169,6 +170,15 @@ def test_expressions_have_a_length() -> None:
         compiled(rule("true" + " " * 8_192))
     with pytest.raises(InvalidRuleSet, match="together, expr may have at most 65536"):
         compiled(*(rule("true" + " " * 8_000, name=f"r{index}") for index in range(9)))
+
+
+@pytest.mark.parametrize("type_", ["CEL", "CEL_FIELD"])
+def test_a_further_rule_does_not_look_through_the_schema_again(type_: str) -> None:
+    fields = [{"name": f"f{index}", "type": "string"} for index in range(3_000)]
+    of = payloads("AVRO", json.dumps({"type": "record", "name": "R", "fields": fields}))
+    rules = [rule("true", name=f"r{index}", type=type_) for index in range(21)]
+    compiled(rules[0], of=of)
+    assert calls_of(lambda: compiled(*rules, of=of)) < calls_of(lambda: compiled(rules[0], of=of)) + 20 * len(fields)
 
 
 def test_rules_have_a_cost_together() -> None:
