@@ -14,7 +14,7 @@ import pytest
 
 from llm_schema_registry import telemetry
 from llm_schema_registry.errors import StoreUnavailable
-from llm_schema_registry.registry.sampler import PER_MINUTE
+from llm_schema_registry.registry.sample_rate import PER_MINUTE
 from llm_schema_registry.registry.validation import MAX_PAYLOAD_BYTES
 from llm_schema_registry.rest.app import Options
 from llm_schema_registry.rest.validation import MAX_LINE_BYTES

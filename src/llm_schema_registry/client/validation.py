@@ -15,8 +15,8 @@ import httpx
 import msgspec
 
 from llm_schema_registry.contracts.contract import Contract, Terms, Validation
+from llm_schema_registry.contracts.policies import read_policy
 from llm_schema_registry.contracts.reference_data import read_data_set
-from llm_schema_registry.contracts.sensitive import read_policy
 from llm_schema_registry.errors import InvalidPayload
 from llm_schema_registry.formats import FORMATS, get_format
 from llm_schema_registry.formats.base import ResolvedReference

@@ -15,8 +15,9 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import Message
 
-from llm_schema_registry.contracts.fields import unescape
+from llm_schema_registry.contracts.jsonable import key_text
 from llm_schema_registry.formats.base import MAX_PAYLOAD_DEPTH
+from llm_schema_registry.formats.places import token_name
 
 
 def write_message(before: Message, result: object) -> Message:
@@ -38,11 +39,11 @@ def message_at(root: Message, path: str) -> Message:
     """Return the message whose field is at a JSON Pointer by the names of fields, which must be there."""
     current: Any = root
     for token in path.split("/")[1:-1]:
-        name = unescape(token)
+        name = token_name(token)
         if isinstance(current, Message):
             current = _member(current, name)
         elif isinstance(current, Mapping):
-            current = next(value for key, value in current.items() if _key_text(key) == name)
+            current = next(value for key, value in current.items() if key_text(key) == name)
         else:
             current = current[int(token)]
     return cast("Message", current)
@@ -53,10 +54,6 @@ def _member(message: Message, name: str) -> object:
         extension: Any = message.DESCRIPTOR.file.pool.FindExtensionByName(name[1:-1])
         return message.Extensions[extension]
     return getattr(message, name)
-
-
-def _key_text(key: object) -> str:
-    return str(key).lower() if isinstance(key, bool) else str(key)
 
 
 def _json(value: object) -> object:

@@ -19,7 +19,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from llm_schema_registry.contracts.cel import Function
 from llm_schema_registry.contracts.cel_ast import DECIMAL
 from llm_schema_registry.contracts.decimals import decimal_file
-from llm_schema_registry.formats.shape import Logical, Shape, ShapeKind
+from llm_schema_registry.formats.shape import Logical, Shape, ShapeKind, walk_shapes
 
 MAX_FIELDS = 20_000
 """A schema with more fields is not declared: its rules are checked without it."""
@@ -122,32 +122,6 @@ def declare(shape: Shape) -> Declared:
     ]
     value = f"{_PACKAGE}.{names[id(shape)]}" if id(shape) in names else type_name(shape)
     return Declared(pool, value, by_type, tuple(functions))
-
-
-def walk_shapes(shape: Shape) -> Iterator[Shape]:
-    """Yield every type that a shape is made of, each once, outer ones first."""
-    return _walk(shape, into_fields=True)
-
-
-def walk_values(shape: Shape) -> Iterator[Shape]:
-    """Yield a type, those of its items and branches, and theirs, but not those of fields."""
-    return _walk(shape, into_fields=False)
-
-
-def _walk(shape: Shape, *, into_fields: bool) -> Iterator[Shape]:
-    seen: set[int] = set()
-    waiting = [shape]
-    while waiting:
-        current = waiting.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        if into_fields:
-            waiting.extend(field.shape for field in current.fields.values())
-        waiting.extend(current.branches)
-        if current.items is not None:
-            waiting.append(current.items)
 
 
 def _records(shape: Shape) -> list[Shape]:

@@ -29,7 +29,7 @@ from llm_schema_registry.contracts.constraint_checks import (
 from llm_schema_registry.contracts.jsonable import shown
 from llm_schema_registry.contracts.text_formats import TEXT_FORMATS, Test, searcher
 from llm_schema_registry.errors import InvalidConstraint
-from llm_schema_registry.formats.shape import Logical, Shape, ShapeField, ShapeKind
+from llm_schema_registry.formats.shape import Logical, Shape, ShapeField, ShapeKind, walk_shapes
 from llm_schema_registry.model import ViolationKind
 
 MAX_TEXT = 20_000
@@ -43,7 +43,7 @@ MAX_DIGITS = 400
 """Digits of a number in a constraint, on either side of the point."""
 
 
-class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class ConstraintTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """What a constraint may say. Numbers may be written as decimal strings; `type` is a word or a list of words.
 
     `minLength` and `maxLength` count characters of text, or bytes. `precision` counts all digits of a number,
@@ -138,15 +138,15 @@ _UNLIMITED = (-math.inf, math.inf)
 _MAX_FLOAT = 3.4028234663852886e38
 
 
-def parse_terms(key: str, text: str) -> Terms:
+def parse_terms(key: str, text: str) -> ConstraintTerms:
     """Read the JSON object of a constraint. Raises InvalidConstraint."""
     if len(text) > MAX_TEXT:
         raise InvalidConstraint(f"{key}: a constraint has at most {MAX_TEXT} characters, not {len(text)}")
     try:
         given = json.loads(text, parse_float=Decimal, parse_constant=Decimal)
-        terms = msgspec.convert(given, Terms)
+        terms = msgspec.convert(given, ConstraintTerms)
     except msgspec.ValidationError as error:
-        known = ", ".join(Terms.__struct_encode_fields__)
+        known = ", ".join(ConstraintTerms.__struct_encode_fields__)
         raise InvalidConstraint(f"{key}: {error}; a constraint is a JSON object with members of {known}") from None
     except (ValueError, RecursionError) as error:
         raise InvalidConstraint(f"{key}: a constraint is a JSON object, but this is no JSON: {error}") from None
@@ -155,7 +155,7 @@ def parse_terms(key: str, text: str) -> Terms:
     return terms
 
 
-def checks_of(key: str, terms: Terms, target: Target, patterns: dict[str, Test]) -> list[Check]:
+def checks_of(key: str, terms: ConstraintTerms, target: Target, patterns: dict[str, Test]) -> list[Check]:
     """Return the tests of a constraint for one field; `patterns` are those compiled so far for the schema.
 
     Raises InvalidConstraint when it cannot fit the field.
@@ -184,7 +184,7 @@ def checks_of(key: str, terms: Terms, target: Target, patterns: dict[str, Test])
     return checks
 
 
-def default_of(key: str, terms: Terms, target: Target) -> object:
+def default_of(key: str, terms: ConstraintTerms, target: Target) -> object:
     """Return the default of a constraint as a plain value of its field. Raises InvalidConstraint."""
     place = _Place(key, target.field, target.numbers)
     shape = target.field.shape
@@ -204,8 +204,8 @@ class _Place(NamedTuple):
         return InvalidConstraint(f"{self.key}: `{member}` of field '{self.field.full_name}' {why}")
 
 
-def _member(terms: Terms, name: str) -> object:
-    return getattr(terms, Terms.__struct_fields__[Terms.__struct_encode_fields__.index(name)])
+def _member(terms: ConstraintTerms, name: str) -> object:
+    return getattr(terms, ConstraintTerms.__struct_fields__[ConstraintTerms.__struct_encode_fields__.index(name)])
 
 
 def _check_count(key: str, member: str, count: object) -> None:
@@ -226,13 +226,7 @@ def _item_shape(shape: Shape) -> Shape:
 def _words(shape: Shape) -> frozenset[str]:
     """Return the words for all that a value of a shape can be, arrays and nulls left out."""
     words: frozenset[str] = frozenset()
-    waiting, seen = [shape], set[int]()
-    while waiting:
-        current = _item_shape(waiting.pop())
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        waiting.extend(current.branches)
+    for current in walk_shapes(shape, into_fields=False):
         if current.logical is not None:
             words |= {_LOGICAL_WORDS[current.logical]}
         # JSON knows dates and the like by their text only.
@@ -275,7 +269,7 @@ def _limits(place: _Place, shape: Shape) -> tuple[float, float]:
     return _UNLIMITED if is_unlimited else _LIMITS.get((shape.kind, shape.is_unsigned), _UNLIMITED)
 
 
-def _range_checks(place: _Place, terms: Terms, shape: Shape) -> Iterator[Check]:
+def _range_checks(place: _Place, terms: ConstraintTerms, shape: Shape) -> Iterator[Check]:
     bounds = {
         member: _number(place, member, _member(terms, member))
         for member in COMPARISONS
@@ -300,7 +294,7 @@ def _range_checks(place: _Place, terms: Terms, shape: Shape) -> Iterator[Check]:
         yield range_check(member, bound)
 
 
-def _digit_checks(place: _Place, terms: Terms) -> Iterator[Check]:
+def _digit_checks(place: _Place, terms: ConstraintTerms) -> Iterator[Check]:
     precision, scale = terms.precision, terms.scale
     if precision is UNSET and scale is UNSET:
         return
@@ -309,7 +303,7 @@ def _digit_checks(place: _Place, terms: Terms) -> Iterator[Check]:
     yield digit_check(None if precision is UNSET else precision, None if scale is UNSET else scale)
 
 
-def _text_checks(place: _Place, terms: Terms, patterns: dict[str, Test]) -> Iterator[Check]:
+def _text_checks(place: _Place, terms: ConstraintTerms, patterns: dict[str, Test]) -> Iterator[Check]:
     least, most = terms.min_length, terms.max_length
     if least is not UNSET and most is not UNSET and least > most:
         raise place.refused("minLength", f"{least} is more than `maxLength` {most}")

@@ -1,7 +1,7 @@
 """Constraints on fields beyond the schema's language, the same for every format, kept in a version's metadata.
 
-The property `constraints:<path>` holds a JSON object (`constraint_terms.Terms`) for the fields whose full names the
-path means; wildcards are those of `metadata.tags`. Refuses to repeat what the schema's own language checks.
+The property `constraints:<path>` holds a JSON object (`ConstraintTerms`) for the fields whose full names the path
+means; wildcards are those of `metadata.tags`. Refuses to repeat what the schema's own language checks.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from llm_schema_registry.contracts.constraint_checks import Check
-from llm_schema_registry.contracts.constraint_terms import Target, Terms, checks_of, default_of, parse_terms
-from llm_schema_registry.contracts.fields import FieldPaths, Spot, escape, json_path, name_matcher, walk_shapes
+from llm_schema_registry.contracts.constraint_terms import ConstraintTerms, Target, checks_of, default_of, parse_terms
+from llm_schema_registry.contracts.fields import FieldPaths, Spot, json_path, name_matcher
 from llm_schema_registry.contracts.jsonable import key_text, shown
 from llm_schema_registry.contracts.text_formats import Test
 from llm_schema_registry.errors import InvalidConstraint
-from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
+from llm_schema_registry.formats.places import pointer_token
+from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind, walk_shapes
 from llm_schema_registry.model import Metadata, Violation, ViolationKind, ViolationSource
 
 PREFIX = "constraints:"
@@ -107,7 +108,7 @@ def compile_constraints(metadata: Metadata | None, shape: Shape) -> Constraints:
     by_name: dict[str, list[Target]] = {}
     for target in targets.values():
         by_name.setdefault(target.field.full_name, []).append(target)
-    asked: dict[int, list[tuple[str, Terms]]] = {}
+    asked: dict[int, list[tuple[str, ConstraintTerms]]] = {}
     for key, text in given.items():
         terms = parse_terms(key, text)
         for target in _meant(key, by_name):
@@ -141,7 +142,7 @@ def _meant(key: str, by_name: dict[str, list[Target]]) -> list[Target]:
     return meant
 
 
-def _compile(target: Target, asked: list[tuple[str, Terms]], patterns: dict[str, Test]) -> _Ruled:
+def _compile(target: Target, asked: list[tuple[str, ConstraintTerms]], patterns: dict[str, Test]) -> _Ruled:
     checks = [check for key, terms in asked for check in checks_of(key, terms, target, patterns)]
     defaults = [(key, default_of(key, terms, target)) for key, terms in asked if terms.default is not UNSET]
     for key, value in defaults:
@@ -165,7 +166,7 @@ def _items(path: str, shape: Shape | None, value: object) -> Iterator[tuple[str,
             yield from _items(f"{path}/{index}", shape and shape.items, item)
     elif isinstance(value, dict) and shape is not None and shape.kind is ShapeKind.MAP:
         for key, item in value.items():
-            yield from _items(f"{path}/{escape(key_text(key))}", shape.items, item)
+            yield from _items(f"{path}/{pointer_token(key_text(key))}", shape.items, item)
     elif value is not None:
         yield path, value
 

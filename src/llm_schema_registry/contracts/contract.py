@@ -15,9 +15,9 @@ from llm_schema_registry.contracts.detectors import Detectors, may_find
 from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.contracts.masking import Masker, hide
 from llm_schema_registry.contracts.merge import property_of
+from llm_schema_registry.contracts.policies import Policy, Protections, Requirement, check_policies
 from llm_schema_registry.contracts.reference_data import DataSet
 from llm_schema_registry.contracts.rule_run import compile_rules
-from llm_schema_registry.contracts.sensitive import Policy, Protections, Requirement, check_policies
 from llm_schema_registry.errors import InvalidConstraint, PolicyNotMet
 from llm_schema_registry.formats.base import Payloads
 from llm_schema_registry.formats.shape import Shape
@@ -83,12 +83,12 @@ class Contract:
     def __init__(self, payloads: Payloads, terms: Terms) -> None:
         tags = FieldTags(terms.metadata)
         self._payloads = payloads
-        self._level = version_level(terms.metadata) or terms.level or ValidationLevel.STRICT
+        self._level = _version_level(terms.metadata) or terms.level or ValidationLevel.STRICT
         self._constraints = compile_constraints(terms.metadata, payloads.shape)
         self._rules = compile_rules(terms.rule_set, payloads, tags, terms.data)
         self._when_read = Protections(terms.policies, payloads.shape, tags)
         self._when_written = Protections(_asked_when_written(terms, payloads.shape, tags), payloads.shape, tags)
-        pii = pii_level(terms.metadata)
+        pii = _pii_level(terms.metadata)
         self._detectors = None if pii is None else Detectors(payloads.shape, tags)
         self._pii_level = pii or ValidationLevel.WARN
         self._looks_inside = not self._constraints.is_empty or bool(terms.policies)
@@ -184,13 +184,13 @@ def require_policies(shape: Shape, terms: Terms) -> None:
         raise PolicyNotMet("; ".join(unmet))
 
 
-def version_level(metadata: Metadata | None) -> ValidationLevel | None:
+def _version_level(metadata: Metadata | None) -> ValidationLevel | None:
     """Return the level that a version's metadata states. Raises InvalidConstraint."""
     stated = property_of(metadata, LEVEL_PROPERTY)
     return None if stated is None else _level(LEVEL_PROPERTY, stated)
 
 
-def pii_level(metadata: Metadata | None) -> ValidationLevel | None:
+def _pii_level(metadata: Metadata | None) -> ValidationLevel | None:
     """Return what PII in an untagged field means; None when it is not looked for. Raises InvalidConstraint."""
     stated = property_of(metadata, PII_PROPERTY)
     if stated is None:

@@ -1,20 +1,21 @@
 """Personal data and secrets in fields that have no tag to say so: warnings, never with the thing itself.
 
-Refuses to look into fields that are tagged as sensitive (`contracts.sensitive` checks those), and to know the shapes
+Refuses to look into fields that are tagged as sensitive (`contracts.policies` checks those), and to know the shapes
 of such data (`contracts.pii_shapes`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import cast
 
-from llm_schema_registry.contracts.fields import FieldTags, escape, json_path
+from llm_schema_registry.contracts.fields import FieldTags, json_path
 from llm_schema_registry.contracts.jsonable import key_text
 from llm_schema_registry.contracts.pii_shapes import find_pii, may_hold_pii
-from llm_schema_registry.contracts.tagged import SENSITIVE_TAGS, Part, TaggedFields
+from llm_schema_registry.contracts.tagged import Part, TaggedFields
+from llm_schema_registry.formats.places import pointer_token
 from llm_schema_registry.formats.shape import Shape, ShapeKind
 from llm_schema_registry.model import Encoding, ValidationLevel, Violation, ViolationKind, ViolationSource
 
@@ -36,10 +37,9 @@ _WORD_CHAR = re.compile(r"\w")
 class Detectors:
     """The search through all text of a value outside sensitive fields; keys of maps are not searched."""
 
-    def __init__(self, shape: Shape, tags: FieldTags, sensitive: Collection[str] = SENSITIVE_TAGS) -> None:
-        """Search where no field has one of the tags that count as sensitive."""
+    def __init__(self, shape: Shape, tags: FieldTags) -> None:
         self._shape = shape
-        self._fields = TaggedFields(shape, tags, sensitive)
+        self._fields = TaggedFields(shape, tags)
 
     def check(self, plain: object, limit: int = 100) -> list[Violation]:
         """Return up to `limit` findings of level WARN, at most one of each shape for a text. Raises nothing."""
@@ -102,7 +102,7 @@ class Detectors:
         for name, item in value.items():
             if isinstance(item, str | dict | list):
                 key = key_text(name)
-                yield f"{path}/{escape(key)}", self._fields.member(part, key), item
+                yield f"{path}/{pointer_token(key)}", self._fields.member(part, key), item
 
     def _items(self, path: str, part: Part, value: list[object]) -> Iterator[_Place]:
         inside = self._fields.item(part)

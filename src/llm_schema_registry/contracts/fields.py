@@ -12,7 +12,16 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from llm_schema_registry.contracts.text_formats import searcher
-from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
+from llm_schema_registry.formats.places import pointer_token, token_name
+from llm_schema_registry.formats.shape import (
+    Shape,
+    ShapeField,
+    ShapeKind,
+    choices_of,
+    parts_of,
+    walk_fields,
+    walk_shapes,
+)
 from llm_schema_registry.model import Metadata
 
 Record = dict[str, object]
@@ -34,29 +43,6 @@ class Spot(NamedTuple):
     field: ShapeField
     value: object
     record: Record
-
-
-def walk_shapes(shape: Shape) -> Iterator[Shape]:
-    """Yield every shape inside a shape, itself first, each once."""
-    seen: set[int] = set()
-    waiting = [shape]
-    while waiting:
-        current = waiting.pop()
-        if id(current) not in seen:
-            seen.add(id(current))
-            yield current
-            waiting.extend(_parts(current))
-
-
-def walk_fields(shape: Shape) -> Iterator[ShapeField]:
-    """Yield every field that a shape can have, each once, outer ones first."""
-    seen: set[int] = set()
-    for current in walk_shapes(shape):
-        # A record and the same record or null are two shapes of the same fields.
-        for field in current.fields.values():
-            if id(field) not in seen:
-                seen.add(id(field))
-                yield field
 
 
 class FieldTags:
@@ -151,7 +137,7 @@ class FieldPaths:
     def _plan(self, shape: Shape) -> list[_Step]:
         """Return the fields of a record that are wanted or lead to such, and remember them."""
         steps = [
-            _Step(name, f"/{escape(name)}", field, id(field) in self._wanted, id(field.shape) in self._leading)
+            _Step(name, f"/{pointer_token(name)}", field, id(field) in self._wanted, id(field.shape) in self._leading)
             for name, field in shape.fields.items()
         ]
         return self._steps.setdefault(id(shape), [step for step in steps if step.is_wanted or step.is_leading])
@@ -183,7 +169,7 @@ class FieldPaths:
             return changed
         if isinstance(value, dict) and shape.items is not None:
             return {
-                key: self._replace(shape.items, f"{path}/{escape(str(key))}", item, change, absent)
+                key: self._replace(shape.items, f"{path}/{pointer_token(str(key))}", item, change, absent)
                 for key, item in value.items()
             }
         if isinstance(value, list) and shape.items is not None:
@@ -198,7 +184,7 @@ class FieldPaths:
 
 def _values(path: str, shape: Shape, value: Record) -> Iterator[_Place]:
     for key, item in value.items():
-        yield f"{path}/{escape(str(key))}", shape, item
+        yield f"{path}/{pointer_token(str(key))}", shape, item
 
 
 def _items(path: str, shape: Shape, value: list[object]) -> Iterator[_Place]:
@@ -220,21 +206,6 @@ def branches_of(shape: Shape, value: object) -> Iterator[Shape]:
         yield best[1]
 
 
-def choices_of(shape: Shape) -> Iterator[Shape]:
-    """Yield the shape itself, or of a COMBINED what its branches come to, in their order, each once."""
-    seen: set[int] = set()
-    waiting = [shape]
-    while waiting:
-        choice = waiting.pop()
-        if id(choice) in seen:
-            continue
-        seen.add(id(choice))
-        if choice.kind is ShapeKind.COMBINED:
-            waiting.extend(reversed(choice.branches))
-        else:
-            yield choice
-
-
 def _known(branch: Shape, value: object) -> int | None:
     """Return how many fields of a value a branch knows, None when the value does not fit."""
     if isinstance(value, list):
@@ -248,16 +219,6 @@ def _known(branch: Shape, value: object) -> int | None:
     return sum(name in branch.fields for name in value)
 
 
-def escape(token: str) -> str:
-    """Write a name as a part of a JSON Pointer (RFC 6901)."""
-    return token.replace("~", "~0").replace("/", "~1") if "~" in token or "/" in token else token
-
-
-def unescape(token: str) -> str:
-    """Read a part of a JSON Pointer."""
-    return token.replace("~1", "/").replace("~0", "~")
-
-
 def json_path(shape: Shape, path: str) -> str:
     """Return a JSON Pointer by the keys of plain values as one into the format's JSON.
 
@@ -266,9 +227,9 @@ def json_path(shape: Shape, path: str) -> str:
     tokens = []
     current: Shape | None = shape
     for token in path.split("/")[1:]:
-        field = current and current.fields.get(unescape(token))
+        field = current and current.fields.get(token_name(token))
         if field:
-            tokens.append(f"/{escape(field.json_name)}" if field.json_name else f"/{token}")
+            tokens.append(f"/{pointer_token(field.json_name)}" if field.json_name else f"/{token}")
             current = field.shape
         else:
             tokens.append(f"/{token}")
@@ -282,13 +243,6 @@ def _fits(record: Shape, value: Mapping[str, object]) -> bool:
     )
 
 
-def _parts(shape: Shape) -> Iterator[Shape]:
-    yield from (field.shape for field in shape.fields.values())
-    if shape.items is not None:
-        yield shape.items
-    yield from shape.branches
-
-
 def _leading(shape: Shape, wanted: set[int]) -> set[int]:
     """Return the shapes from which a wanted field can be reached; circles are followed once."""
     holders: dict[int, list[int]] = {}
@@ -296,7 +250,7 @@ def _leading(shape: Shape, wanted: set[int]) -> set[int]:
     for current in walk_shapes(shape):
         if any(id(field) in wanted for field in current.fields.values()):
             leading.add(id(current))
-        for part in _parts(current):
+        for part in parts_of(current):
             holders.setdefault(id(part), []).append(id(current))
     reached = list(leading)
     while reached:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from llm_schema_registry.contracts.cel import Function
 from llm_schema_registry.contracts.decimals import DECIMAL_FUNCTIONS
-from llm_schema_registry.contracts.text_format import format_text
+from llm_schema_registry.contracts.printf import format_text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_LABEL = 63
@@ -27,7 +27,7 @@ _UNITS = {0: 1_000_000, 3: 1_000, 6: 1}
 _NANOSECONDS = 9
 
 
-def is_hostname(text: str) -> bool:
+def _is_hostname(text: str) -> bool:
     """Whether a text is a host's name: labels of letters, digits and inner hyphens, the last not only of digits."""
     labels = text.removesuffix(".").split(".")
     return (
@@ -43,42 +43,42 @@ def is_hostname(text: str) -> bool:
     )
 
 
-def is_email(text: str) -> bool:
+def _is_email(text: str) -> bool:
     """Whether a text is an address without a display name, its domain a host's name."""
     if len(text) > _MAX_ADDRESS or parseaddr(text)[1] != text:
         return False
     local, at, domain = text.partition("@")
-    return bool(at) and len(local) <= _MAX_LOCAL_PART and is_hostname(domain)
+    return bool(at) and len(local) <= _MAX_LOCAL_PART and _is_hostname(domain)
 
 
-def is_uri(text: str) -> bool:
+def _is_uri(text: str) -> bool:
     """Whether a text is a URL with a scheme, an authority and a path."""
     parts = urlsplit(text)
     return bool(parts.scheme and parts.netloc and parts.path)
 
 
-def is_uri_reference(text: str) -> bool:
+def _is_uri_reference(text: str) -> bool:
     """Whether a text is a URL or a part of one; a fragment needs the scheme and the path before it."""
     parts = urlsplit(text)
     return bool(not parts.fragment or (parts.scheme and parts.path))
 
 
-def is_uuid(text: str) -> bool:
+def _is_uuid(text: str) -> bool:
     """Whether a text is a UUID in one of its usual spellings."""
     return _is_made(uuid.UUID, text)
 
 
-def is_ipv4(value: str | bytes) -> bool:
+def _is_ipv4(value: str | bytes) -> bool:
     """Whether a text, or 4 bytes, is an address of IPv4."""
     return _is_made(IPv4Address, value if isinstance(value, str) else bytes(value))
 
 
-def is_ipv6(value: str | bytes) -> bool:
+def _is_ipv6(value: str | bytes) -> bool:
     """Whether a text, or 16 bytes, is an address of IPv6."""
     return _is_made(IPv6Address, value if isinstance(value, str) else bytes(value))
 
 
-def instant(value: int, precision: int) -> datetime:
+def _instant(value: int, precision: int) -> datetime:
     """Return an instant from its distance to 1970: in seconds (precision 0), milli-, micro- or nanoseconds (3, 6, 9).
 
     What is finer than a microsecond is cut off downwards.
@@ -103,14 +103,15 @@ def _both_ways(name: str, parameters: tuple[str, ...], result: str, call: Callab
     return [Function(name, parameters, result, call, is_member) for is_member in (False, True)]
 
 
+# What Confluent's executor takes, which is not quite what the formats of JSON Schema mean (`text_formats`).
 _TEXT_CHECKS: dict[str, Callable[..., bool]] = {
-    "isHostname": is_hostname,
-    "isEmail": is_email,
-    "isUri": is_uri,
-    "isUriRef": is_uri_reference,
-    "isUuid": is_uuid,
-    "isIpv4": is_ipv4,
-    "isIpv6": is_ipv6,
+    "isHostname": _is_hostname,
+    "isEmail": _is_email,
+    "isUri": _is_uri,
+    "isUriRef": _is_uri_reference,
+    "isUuid": _is_uuid,
+    "isIpv4": _is_ipv4,
+    "isIpv6": _is_ipv6,
 }
 _ARITHMETIC: dict[str, Callable[..., object]] = {
     "_+_": operator.add,
@@ -133,7 +134,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *(row for name, call in _TEXT_CHECKS.items() for row in _both_ways(name, ("string",), "bool", call)),
     *(row for name in ("isIpv4", "isIpv6") for row in _both_ways(name, ("bytes",), "bool", _TEXT_CHECKS[name])),
     *_both_ways("format", ("string", "list"), "string", format_text),
-    Function("timestamp", ("int", "int"), "timestamp", instant),
+    Function("timestamp", ("int", "int"), "timestamp", _instant),
     # The standard knows no arithmetic between types of numbers; Confluent's executor for Python does.
     *(Function(name, pair, "double", call) for name, call in _ARITHMETIC.items() for pair in _WITH_FRACTION),
     *(Function(name, pair, "int", _ARITHMETIC[name]) for name in ("_+_", "_-_", "_*_") for pair in _WITHOUT_SIGN),

@@ -6,14 +6,14 @@ Refuses to keep anything of bytes that could not be decoded: nobody knows what i
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from typing import Any
 
 import msgspec
 
-from llm_schema_registry.contracts.fields import FieldTags, unescape
+from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.contracts.jsonable import key_text, scalar_to_jsonable
-from llm_schema_registry.contracts.tagged import SENSITIVE_TAGS, Part, TaggedFields
+from llm_schema_registry.contracts.tagged import Part, TaggedFields
+from llm_schema_registry.formats.places import token_name
 from llm_schema_registry.formats.shape import Shape
 from llm_schema_registry.model import Violation, ViolationKind
 
@@ -55,9 +55,8 @@ class Masker:
     If a schema has such fields, whatever it does not know is masked too: a misspelt name must not show a secret.
     """
 
-    def __init__(self, shape: Shape, tags: FieldTags, sensitive: Collection[str] = SENSITIVE_TAGS) -> None:
-        """Mask the fields with one of the tags that count as sensitive."""
-        self._fields = TaggedFields(shape, tags, sensitive)
+    def __init__(self, shape: Shape, tags: FieldTags) -> None:
+        self._fields = TaggedFields(shape, tags)
 
     def mask(self, plain: object) -> object:
         """Return a value that JSON can hold, of at most `MAX_BYTES`, with sensitive fields masked. Raises nothing."""
@@ -79,7 +78,7 @@ class Masker:
 
 def hide(masked: object, path: str) -> object:
     """Return a masked value without what a JSON Pointer by its keys leads to; without anything if the way is lost."""
-    tokens = [unescape(token) for token in path.split("/")[1:]]
+    tokens = [token_name(token) for token in path.split("/")[1:]]
     holder: Any = None
     current: Any = masked
     for token in tokens:

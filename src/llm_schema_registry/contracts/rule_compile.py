@@ -19,13 +19,13 @@ from llm_schema_registry.contracts.cel_cost import (
     costs_by_bits,
     largest_payload,
 )
-from llm_schema_registry.contracts.cel_types import Declared, declare, type_name, walk_values
+from llm_schema_registry.contracts.cel_types import Declared, declare, type_name
 from llm_schema_registry.contracts.fields import FieldPaths, FieldTags
 from llm_schema_registry.contracts.functions import COMPARISONS, FUNCTIONS
 from llm_schema_registry.contracts.reference_data import CATALOG_FUNCTIONS, DataSet, catalog_functions
 from llm_schema_registry.contracts.rule_wording import Wording, did_you_mean
 from llm_schema_registry.errors import InvalidRuleSet
-from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
+from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind, walk_shapes
 from llm_schema_registry.model import Rule, RuleKind, RuleMode, ValidationLevel
 
 MAX_LENGTH = 8_192
@@ -46,7 +46,7 @@ PRIMITIVES = frozenset(
 """The kinds of fields that Confluent's CEL_FIELD looks at."""
 
 MESSAGE, FIELD = "CEL", "CEL_FIELD"
-PAYLOAD_VARIABLES = frozenset({"message", "event", "value"})
+_PAYLOAD_VARIABLES = frozenset({"message", "event", "value"})
 _MESSAGE_VARIABLES = {"message": "dyn", "event": "dyn", "now": "timestamp"}
 _FIELD_VARIABLES = {
     "value": "dyn",
@@ -72,7 +72,7 @@ _NOT_LINE = re.compile(r"[^\n]")
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """A rule that can be run. `place` is where it stands in the rule set; `level` is its own, None when it names none.
+    """A rule that can be run. `level` is its own, None when it names none.
 
     `paths` lead to the fields of one that `is_on_fields` (CEL_FIELD). `costs` are the nanoseconds that one evaluation
     can take, by the bits of the length of what it is given. `source` is what the body was loaded from, and `reads` the
@@ -80,7 +80,6 @@ class CompiledRule:
     """
 
     rule: Rule
-    place: str
     name: str
     kind: RuleKind
     modes: frozenset[RuleMode]
@@ -120,6 +119,10 @@ class RuleCompiler:
         self._python = frozenset(function.name for function in self._functions)
         self._declared: Declared = declare(shape)
         self._checking = (*self._functions, *COMPARISONS, *self._declared.functions)
+        # The way to fields leads through the whole schema, and rules may be many.
+        self._nowhere = FieldPaths(shape, lambda _field: False)
+        self._paths_by_tags: dict[frozenset[str], FieldPaths] = {}
+        self._kinds: dict[int, set[str]] = {}
         self._checkers: dict[tuple[tuple[str, str], ...], Environment] = {}
         self._wording = Wording(
             self._declared.records, (*_FIELD_VARIABLES, *(function.name for function in self._checking))
@@ -136,7 +139,7 @@ class RuleCompiler:
         if len(source) > MAX_LENGTH:
             raise InvalidRuleSet(f"{place}: expr has {len(source)} characters; at most {MAX_LENGTH} are allowed")
         is_on_fields = kind_of_rule == FIELD
-        paths = self._paths(rule) if is_on_fields else FieldPaths(self._shape, lambda _field: False)
+        paths = self._paths(rule) if is_on_fields else self._nowhere
         guard_source, separator, body_source = source.partition(";")
         if not separator:
             guard_source, body_source = "", source
@@ -159,7 +162,6 @@ class RuleCompiler:
             )
         return CompiledRule(
             rule=rule,
-            place=place,
             name=rule.name or "",
             kind=rule.kind or RuleKind.TRANSFORM,
             modes=_MODES.get(rule.mode or RuleMode.WRITEREAD, frozenset()),
@@ -179,16 +181,22 @@ class RuleCompiler:
 
     def _paths(self, rule: Rule) -> FieldPaths:
         wanted = frozenset(rule.tags or ())
-        return FieldPaths(self._shape, lambda field: not wanted or not wanted.isdisjoint(self._tags.of(field)))
+        if wanted not in self._paths_by_tags:
+            self._paths_by_tags[wanted] = FieldPaths(
+                self._shape, lambda field: not wanted or not wanted.isdisjoint(self._tags.of(field))
+            )
+        return self._paths_by_tags[wanted]
 
     def _checker(self, paths: FieldPaths | None, *, has_guard: bool) -> Environment:
         if paths is None:
             value = self._declared.value
             return self._environment({**_MESSAGE_VARIABLES, "message": value, "event": value})
-        kinds = {type_name(leaf) for field in paths.wanted for leaf in _leaves(field)}
+        if id(paths) not in self._kinds:
+            self._kinds[id(paths)] = {type_name(leaf) for field in paths.wanted for leaf in _leaves(field)}
+        kinds = self._kinds[id(paths)]
         # A guard may choose between types by their names, which the checker does not follow.
         is_of_one_type = len(kinds) == 1 and not has_guard
-        return self._environment({**_FIELD_VARIABLES, "value": kinds.pop() if is_of_one_type else "dyn"})
+        return self._environment({**_FIELD_VARIABLES, "value": min(kinds) if is_of_one_type else "dyn"})
 
     def _environment(self, variables: dict[str, str]) -> Environment:
         key = tuple(variables.items())
@@ -199,7 +207,7 @@ class RuleCompiler:
     def _part(self, place: str, source: str, text: str, checker: Environment, environment: Environment) -> _Part:
         try:
             tree = Tree(self._checked(text, checker))
-            estimate = Estimate(tree, PAYLOAD_VARIABLES, self._python, self._sizes)
+            estimate = Estimate(tree, _PAYLOAD_VARIABLES, self._python, self._sizes)
         except NotCompiled as error:
             raise InvalidRuleSet(f"{place}: {self._wording.explain(source, error.problem)}") from None
         except ValueError as error:
@@ -238,7 +246,7 @@ class RuleCompiler:
 
 def _leaves(field: ShapeField) -> list[Shape]:
     """Return the types of a field, or of what its lists and maps hold, that CEL_FIELD looks at."""
-    return [shape for shape in walk_values(field.shape) if shape.kind in PRIMITIVES]
+    return [shape for shape in walk_shapes(field.shape, into_fields=False) if shape.kind in PRIMITIVES]
 
 
 def _level(place: str, rule: Rule) -> ValidationLevel | None:

@@ -6,14 +6,14 @@ doubt never shows what should be hidden.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import NamedTuple
 
-from llm_schema_registry.contracts.fields import FieldTags, choices_of, unescape, walk_fields
-from llm_schema_registry.formats.shape import Shape, ShapeKind
+from llm_schema_registry.contracts.fields import FieldTags
+from llm_schema_registry.formats.places import token_name
+from llm_schema_registry.formats.shape import Shape, ShapeKind, choices_of, walk_fields
 
 SENSITIVE_TAGS = frozenset({"PII", "SECRET", "SENSITIVE", "PHI", "PCI", "CREDENTIAL"})
-"""The tags that make a field sensitive when nothing else is said."""
+"""The tags that make a field sensitive."""
 
 
 class Part(NamedTuple):
@@ -30,9 +30,8 @@ class Part(NamedTuple):
 class TaggedFields:
     """The sensitive fields of one shape. Immutable but for a memory of unions taken apart."""
 
-    def __init__(self, shape: Shape, tags: FieldTags, sensitive: Collection[str] = SENSITIVE_TAGS) -> None:
-        """Find the fields with one of the tags that count as sensitive."""
-        self._sensitive = {id(field) for field in walk_fields(shape) if not tags.of(field).isdisjoint(sensitive)}
+    def __init__(self, shape: Shape, tags: FieldTags) -> None:
+        self._sensitive = {id(field) for field in walk_fields(shape) if not tags.of(field).isdisjoint(SENSITIVE_TAGS)}
         self._reaching: dict[int, bool] = {}
         self.top = Part(tuple(choices_of(shape)), "")
 
@@ -74,7 +73,7 @@ class TaggedFields:
         """
         part = self.top
         for token in path.split("/")[1:]:
-            name = unescape(token)
+            name = token_name(token)
             fields = (field for shape in part.shapes for field in shape.fields.values())
             keys = {name, *(field.name for field in fields if field.json_name == name)}
             inside = [self.item(part), *(self.member(part, key) for key in keys)]

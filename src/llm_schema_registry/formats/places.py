@@ -1,4 +1,4 @@
-"""Where a value stands in a JSON text: line and column by JSON Pointer.
+"""JSON Pointers (RFC 6901): how they are written and read, and the line and column in a text that one leads to.
 
 Refuses to judge the text; what is not JSON any more is not looked at further.
 """
@@ -66,7 +66,7 @@ def locate_json(text: str, pointers: Collection[str]) -> dict[str, Place]:
             top.index += 1
             top.key = None
         elif name == "string" and top is not None and top.is_object and top.key is None:
-            top.key, top.key_at = _unescape(token[0]), start
+            top.key, top.key_at = _text_of(token[0]), start
         elif name in {"string", "literal", "open"}:
             below = _enter(top, start, wanted, offsets)
             if name == "open":
@@ -75,8 +75,14 @@ def locate_json(text: str, pointers: Collection[str]) -> dict[str, Place]:
 
 
 def pointer_token(name: str) -> str:
-    """Escape a name for a JSON Pointer."""
-    return name.replace("~", "~0").replace("/", "~1")
+    """Write a name as a part of a JSON Pointer (RFC 6901)."""
+    # Most names need nothing, and this is asked for every field of a payload.
+    return name.replace("~", "~0").replace("/", "~1") if "~" in name or "/" in name else name
+
+
+def token_name(token: str) -> str:
+    """Return the name that a part of a JSON Pointer stands for."""
+    return token.replace("~1", "/").replace("~0", "~")
 
 
 def pointer(trail: Trail) -> str:
@@ -94,7 +100,7 @@ def _tree(pointers: Collection[str]) -> _Wanted:
     for pointer in pointers:
         node = root
         for token in pointer.split("/")[1:]:
-            node = node.setdefault(token.replace("~1", "/").replace("~0", "~"), {})
+            node = node.setdefault(token_name(token), {})
         node[None] = pointer
     return root
 
@@ -111,7 +117,7 @@ def _enter(top: _Container | None, start: int, root: _Wanted, offsets: dict[str,
     return wanted
 
 
-def _unescape(token: str) -> str:
+def _text_of(token: str) -> str:
     """Read a string with its quotes; one that JSON does not know is taken as it stands."""
     try:
         text: str = json.loads(token)

@@ -5,6 +5,7 @@ Refuses to know any format, and to check a value: a format's payloads are strict
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -79,3 +80,53 @@ class ShapeField:
     is_required: bool = False
     schema_path: str = ""
     json_name: str = ""
+
+
+def parts_of(shape: Shape) -> Iterator[Shape]:
+    """Yield the shapes right inside a shape: those of its fields, its items and its branches."""
+    yield from (each.shape for each in shape.fields.values())
+    if shape.items is not None:
+        yield shape.items
+    yield from shape.branches
+
+
+def walk_shapes(shape: Shape, *, into_fields: bool = True) -> Iterator[Shape]:
+    """Yield every shape inside a shape, itself first, each once.
+
+    Without `into_fields` those of fields are left out: what remains is what lists, maps and unions come to.
+    """
+    seen: set[int] = set()
+    waiting = [shape]
+    while waiting:
+        current = waiting.pop()
+        if id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            if into_fields or current.kind is not ShapeKind.RECORD:
+                waiting.extend(parts_of(current))
+
+
+def walk_fields(shape: Shape) -> Iterator[ShapeField]:
+    """Yield every field that a shape can have, each once, outer ones first."""
+    seen: set[int] = set()
+    for current in walk_shapes(shape):
+        # A record and the same record or null are two shapes of the same fields.
+        for each in current.fields.values():
+            if id(each) not in seen:
+                seen.add(id(each))
+                yield each
+
+
+def choices_of(shape: Shape) -> Iterator[Shape]:
+    """Yield the shape itself, or of a COMBINED what its branches come to, in their order, each once."""
+    seen: set[int] = set()
+    waiting = [shape]
+    while waiting:
+        choice = waiting.pop()
+        if id(choice) in seen:
+            continue
+        seen.add(id(choice))
+        if choice.kind is ShapeKind.COMBINED:
+            waiting.extend(reversed(choice.branches))
+        else:
+            yield choice

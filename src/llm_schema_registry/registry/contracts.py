@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from llm_schema_registry.contracts.contract import Contract, Terms, has_terms, require_policies
+from llm_schema_registry.contracts.policies import Policy, read_policy
 from llm_schema_registry.contracts.reference_data import DataSet, names_of_data, read_data_set
-from llm_schema_registry.contracts.sensitive import Policy, read_policy
 from llm_schema_registry.documents import Document, DocumentKind
 from llm_schema_registry.errors import InvalidConstraint, InvalidPayload, InvalidRuleSet
 from llm_schema_registry.formats import get_format
@@ -128,20 +128,10 @@ def _payloads_of(fmt: Format, parsed: Parsed, messages: Iterable[str]) -> Iterat
             yield fmt.payloads(parsed, message)
 
 
-def policy_of(document: Document) -> Policy:
-    """Read a policy. Raises InvalidDocument."""
-    return _policy(document.name, document.body)
-
-
-def data_set_of(document: Document) -> DataSet:
-    """Read a set of reference data. Raises InvalidDocument."""
-    return _data_set(document.name, document.version, document.body)
-
-
 async def _policies(reader: Reader, subject: Subject) -> tuple[Document, ...]:
     """Return the policies that hold for a subject, by name."""
     policies = await reader.list_documents(DocumentKind.POLICY)
-    return tuple(each for each in policies if str(subject).startswith(policy_of(each).subject_prefix))
+    return tuple(each for each in policies if str(subject).startswith(_policy(each).subject_prefix))
 
 
 async def _data(reader: Reader, rule_set: RuleSet | None) -> tuple[Document, ...]:
@@ -162,16 +152,16 @@ def _terms(
         metadata=content.metadata,
         rule_set=rule_set,
         level=level,
-        policies=tuple(policy_of(each) for each in policies),
-        data={each.name: data_set_of(each) for each in data},
+        policies=tuple(_policy(each) for each in policies),
+        data={each.name: _data_set(each) for each in data},
     )
 
 
 @lru_cache(1024)
-def _policy(name: str, body: str) -> Policy:
-    return read_policy(name, body)
+def _policy(document: Document) -> Policy:
+    return read_policy(document.name, document.body)
 
 
 @lru_cache(32)
-def _data_set(name: str, version: int, body: str) -> DataSet:
-    return read_data_set(name, version, body)
+def _data_set(document: Document) -> DataSet:
+    return read_data_set(document.name, document.version, document.body)

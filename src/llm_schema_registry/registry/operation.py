@@ -20,7 +20,7 @@ from llm_schema_registry.model import (
     Subject,
 )
 from llm_schema_registry.registry.engines import Engines
-from llm_schema_registry.registry.sampler import Sampler
+from llm_schema_registry.registry.sample_rate import Sampler
 from llm_schema_registry.store.base import Store
 
 P = ParamSpec("P")

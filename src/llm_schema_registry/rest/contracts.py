@@ -13,7 +13,7 @@ from llm_schema_registry.model import LATEST
 from llm_schema_registry.names import parse_subject
 from llm_schema_registry.registry import documents, samples, validation
 from llm_schema_registry.registry.contracts import Governed
-from llm_schema_registry.rest.jobs import CURSOR_PAGING, read_cursor
+from llm_schema_registry.rest.jobs import CURSOR_PAGING, DEFAULT_ROWS, MAX_ROWS, read_cursor
 from llm_schema_registry.rest.request import Query, Request, Response, empty_answer, json_answer
 from llm_schema_registry.rest.routing import Route
 from llm_schema_registry.wire.contracts import (
@@ -29,9 +29,6 @@ from llm_schema_registry.wire.contracts import (
     policy_body,
     sample_body,
 )
-
-DEFAULT_SAMPLES = 100
-MAX_SAMPLES = 100
 
 _DATA, _POLICY = DocumentKind.REFERENCE_DATA, DocumentKind.POLICY
 
@@ -108,7 +105,7 @@ def _contract(governed: Governed) -> Response:
 
 
 async def list_samples(request: Request) -> Response:
-    limit = request.rows(DEFAULT_SAMPLES, MAX_SAMPLES)
+    limit = request.rows(DEFAULT_ROWS, MAX_ROWS)
     cursor, named = request.text("cursor"), request.text("subject")
     found = await samples.list_samples(
         request.call,

@@ -6,7 +6,7 @@ Refuses to know HTTP and use cases.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from llm_schema_registry.model import (
     ViolationKind,
     ViolationSource,
 )
+from llm_schema_registry.wire.times import utc
 
 
 class ViolationBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -224,7 +225,7 @@ def data_set_body(document: Document, *, with_entries: bool = True) -> DataSetBo
     return DataSetBody(
         name=document.name,
         version=document.version,
-        changed_at=_time(document.changed_at),
+        changed_at=utc(document.changed_at),
         changed_by=document.changed_by,
         entries=msgspec.Raw(document.body.encode()) if with_entries else UNSET,
     )
@@ -236,7 +237,7 @@ def policy_body(document: Document) -> PolicyBody:
     return PolicyBody(
         name=document.name,
         version=document.version,
-        changed_at=_time(document.changed_at),
+        changed_at=utc(document.changed_at),
         changed_by=document.changed_by,
         subject_prefix=request.subject_prefix,
         tag=request.tag,
@@ -249,7 +250,7 @@ def sample_body(sample: Sample) -> SampleBody:
     """Write a sample."""
     return SampleBody(
         id=sample.id,
-        at=_time(sample.at),
+        at=utc(sample.at),
         subject=str(sample.subject),
         version=sample.version,
         schema_id=sample.schema_id,
@@ -257,7 +258,3 @@ def sample_body(sample: Sample) -> SampleBody:
         violations=tuple(violation_body(each) for each in sample.violations),
         payload=msgspec.Raw((sample.payload or "null").encode()),
     )
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)

@@ -5,7 +5,7 @@ Refuses to know how jobs run.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -24,6 +24,7 @@ from llm_schema_registry.wire.confluent import (
     submission_of,
 )
 from llm_schema_registry.wire.report import ReportBody, report_v1
+from llm_schema_registry.wire.times import utc
 
 MAX_CANDIDATES = 1_000
 
@@ -150,10 +151,10 @@ def job_v1(job: Job) -> JobBody:
         compatible=job.compatible,
         incompatible=job.incompatible,
         errors=job.errors,
-        created_at=_time(job.created_at),
+        created_at=utc(job.created_at),
         created_by=job.created_by,
-        started_at=None if job.started_at is None else _time(job.started_at),
-        finished_at=None if job.finished_at is None else _time(job.finished_at),
+        started_at=None if job.started_at is None else utc(job.started_at),
+        finished_at=None if job.finished_at is None else utc(job.finished_at),
         reason=job.reason,
     )
 
@@ -178,7 +179,3 @@ def _candidate(body: CandidateBody, context: str) -> JobCandidate:
         RegisterSchemaRequest(schema=body.definition, schema_type=body.schema_type, references=body.references)
     )
     return JobCandidate(parse_subject(body.subject, context), submission)
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)

@@ -5,7 +5,7 @@ Refuses to judge; it writes down what a `Report` holds.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
@@ -19,6 +19,7 @@ from llm_schema_registry.model import (
     Report,
     Severity,
 )
+from llm_schema_registry.wire.times import utc
 
 
 class PlaceBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +89,7 @@ def kept_report_v1(kept: StoredReport) -> KeptReportBody:
         **report_members(kept.report),  # type: ignore[arg-type]  # the members are those of the struct
         id=kept.id,
         subject=str(kept.subject),
-        created_at=datetime.fromtimestamp(kept.at / 1000, tz=UTC),
+        created_at=utc(kept.at),
         findings_left_out=kept.left_out,
     )
 

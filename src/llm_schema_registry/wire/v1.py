@@ -6,7 +6,7 @@ Refuses to know HTTP and use cases. Owner, description, tags and documentation l
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
@@ -23,6 +23,7 @@ from llm_schema_registry.model import (
     Version32,
 )
 from llm_schema_registry.wire.confluent import DEFAULT_SCHEMA_TYPE, ReferenceBody, RegisterSchemaRequest, submission_of
+from llm_schema_registry.wire.times import utc
 
 OWNER = "owner"
 DESCRIPTION = "description"
@@ -142,7 +143,7 @@ def version_v1(version: Version, level: CompatibilityLevel) -> VersionV1:
         compatibility_mode=level,
         state=version.state,
         deleted=version.is_deleted,
-        registered_at=datetime.fromtimestamp(version.registered_at / 1000, tz=UTC),
+        registered_at=utc(version.registered_at),
         registered_by=version.registered_by,
     )
 

@@ -10,9 +10,7 @@ import fastavro
 import pytest
 
 from llm_schema_registry.contracts.contract import Contract, Terms, Validation
-from llm_schema_registry.contracts.reference_data import read_data_set
-from llm_schema_registry.contracts.sensitive import Policy, Requirement
-from llm_schema_registry.errors import InvalidDocument
+from llm_schema_registry.contracts.policies import Policy, Requirement
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.model import Encoding, Metadata, Rule, RuleKind, RuleSet, ValidationLevel
 
@@ -97,12 +95,6 @@ def test_what_a_sample_may_show_has_neither_tagged_fields_nor_found_texts() -> N
     assert made.mask({"model": "ann@example.org", "user": "ann"}) == {"model": "***", "user": "***"}
     quiet = contract(Terms(metadata=properties(validation__pii="OFF")))
     assert quiet.mask({"model": "ann@example.org", "user": "ann"}) == {"model": "ann@example.org", "user": "***"}
-
-
-@pytest.mark.parametrize("body", ["", "{}", "1", "[" * 5_000])
-def test_entries_that_are_no_list_are_no_set(body: str) -> None:
-    with pytest.raises(InvalidDocument, match="no list of JSON values"):
-        read_data_set("models", 1, body)
 
 
 def test_a_text_among_numbers_is_found() -> None:

@@ -11,12 +11,10 @@ from llm_schema_registry.contracts.fields import (
     FieldTags,
     Spot,
     branches_of,
-    escape,
     name_matcher,
-    walk_fields,
 )
 from llm_schema_registry.contracts.text_formats import MAX_PATTERN
-from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
+from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind, walk_fields
 from llm_schema_registry.model import Metadata
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "contracts"
@@ -194,7 +192,3 @@ def test_a_field_that_holds_itself_is_replaced_inside_first() -> None:
     node.fields["x"] = ShapeField("x", "Node.x", node)
     assert replaced(node, {"x": {"x": "1"}}) == {"x": "{'x': '1!'}!"}
     assert replaced(node, {}, absent=True) == {"x": "new"}
-
-
-def test_names_are_written_as_parts_of_a_pointer() -> None:
-    assert [escape(name) for name in ("a", "a/b", "~", "~1/")] == ["a", "a~1b", "~0", "~01~1"]

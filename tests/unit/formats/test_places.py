@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_schema_registry.formats.places import locate_json, pointer_token
+from llm_schema_registry.formats.places import locate_json, pointer_token, token_name
 from llm_schema_registry.model import Place
 
 TEXT = """{
@@ -83,3 +83,10 @@ def test_every_value_of_a_document_is_found(document: object, indent: int | None
         if pointers[pointer]:
             name = pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
             assert rest.startswith(json.dumps(name) + ":")
+
+
+def test_names_are_written_as_parts_of_a_pointer_and_read_again() -> None:
+    names = ["a", "a/b", "~", "~1/"]
+    tokens = [pointer_token(name) for name in names]
+    assert tokens == ["a", "a~1b", "~0", "~01~1"]
+    assert [token_name(token) for token in tokens] == names

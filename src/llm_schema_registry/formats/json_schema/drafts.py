@@ -13,6 +13,7 @@ import jsonschema_rs
 
 from llm_schema_registry.errors import InvalidSchema
 from llm_schema_registry.formats.json_schema.document import plain
+from llm_schema_registry.formats.places import pointer_token
 
 # Keywords that hold one subschema, a list of them, a mapping of names to them.
 SINGLE = frozenset(
@@ -142,7 +143,7 @@ def check_metaschema(text: str, draft: Draft, where: str = "") -> None:
 
 def pointer(path: list[str | int]) -> str:
     """Write a JSON pointer (RFC 6901) in its fragment form."""
-    return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return "#" + "".join(f"/{pointer_token(str(part))}" for part in path)
 
 
 @cache

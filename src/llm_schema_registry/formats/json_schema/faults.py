@@ -14,7 +14,7 @@ from llm_schema_registry.formats.json_schema.drafts import Draft
 from llm_schema_registry.formats.json_schema.leaves import Leaves, is_base64
 from llm_schema_registry.formats.json_schema.rewrite import At
 from llm_schema_registry.formats.json_schema.wording import listed, shown, violation
-from llm_schema_registry.formats.places import pointer_token
+from llm_schema_registry.formats.places import pointer_token, token_name
 from llm_schema_registry.model import Violation, ViolationKind
 
 MAX_STEPS = 50_000
@@ -408,7 +408,7 @@ class _Order:
                 places.append(int(token))
                 value = value[int(token)]
             else:
-                name = token.replace("~1", "/").replace("~0", "~")
+                name = token_name(token)
                 known = self._places.get(id(value))
                 if known is None:
                     known = self._places[id(value)] = {key: place for place, key in enumerate(value)}

@@ -22,7 +22,7 @@ from llm_schema_registry.formats.json_schema.drafts import (
     is_metaschema,
     pointer,
 )
-from llm_schema_registry.formats.places import pointer_token
+from llm_schema_registry.formats.places import pointer_token, token_name
 
 _ANCHORS = ("$anchor", "$dynamicAnchor")
 _LISTED_NAMES = 20
@@ -184,7 +184,7 @@ class Resources:
         return self._anchors.get((resource.base, fragment))
 
     def _walk(self, resource: Place, tokens: list[str]) -> Place | None:
-        names = [token.replace("~1", "/").replace("~0", "~") for token in tokens]
+        names = [token_name(token) for token in tokens]
         found = self._descend(resource, names)
         if found is None and names[0] == "$defs":
             # Top-level definitions count as $defs, where they do not exist (rules 3.1).

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 from llm_schema_registry.formats.json_schema.drafts import Draft
 from llm_schema_registry.formats.json_schema.references import Place, Resources
-from llm_schema_registry.formats.places import pointer_token
+from llm_schema_registry.formats.places import pointer_token, token_name
 
 NUMBERS = {Draft.D4: 4, Draft.D6: 6, Draft.D7: 7, Draft.D2019: 19, Draft.D2020: 20}
 """The drafts as jsonschema-rs numbers them."""
@@ -55,7 +55,7 @@ class At(NamedTuple):
             return None
         at = At(documents[found[0]], found[0])
         for token in found[1].split("/")[1:]:
-            name = token.replace("~1", "/").replace("~0", "~")
+            name = token_name(token)
             at = at.down(int(name) if isinstance(at.schema, list) else name)
         return at
 

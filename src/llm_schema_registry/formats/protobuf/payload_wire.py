@@ -33,7 +33,6 @@ _MAX_LENGTH = 2**31 - 1
 _MAX_VARINT_BYTES = 10
 _TOO_LONG = re.compile(rb"[\x80-\xff]{10}")
 _CONTINUING = bytes(range(0x80, 0x100))
-_ENDING = bytes(range(0x80))
 _SIZES = {WIRE64: 8, WIRE32: 4}
 _WIRE_NAMES = ("a varint", "64 bits", "a length and bytes", "a group", "the end of a group", "32 bits")
 _PACKABLE = frozenset({VARINT, WIRE64, WIRE32})

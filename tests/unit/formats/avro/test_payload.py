@@ -11,11 +11,10 @@ from uuid import UUID
 
 import pytest
 
-from llm_schema_registry.contracts.fields import walk_fields
 from llm_schema_registry.errors import InvalidPayload
 from llm_schema_registry.formats.avro.format import AvroFormat
 from llm_schema_registry.formats.base import Payloads, Reading, ResolvedReference
-from llm_schema_registry.formats.shape import Logical, Shape, ShapeKind
+from llm_schema_registry.formats.shape import Logical, Shape, ShapeKind, walk_fields
 from llm_schema_registry.model import Encoding, Violation, ViolationKind
 
 AVRO = AvroFormat()

@@ -11,6 +11,8 @@ from enum import IntEnum, auto
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from llm_schema_registry.formats.places import pointer_token
+
 Atom = str
 NULL, BOOLEAN, INTEGER, WHOLE, FRACTION, STRING, ARRAY, OBJECT = (
     "null",
@@ -124,7 +126,7 @@ class Where(NamedTuple):
         tokens = []
         where = self
         while where.parent is not None:
-            tokens.append(where.token.replace("~", "~0").replace("/", "~1"))
+            tokens.append(pointer_token(where.token))
             where = where.parent
         return "".join(f"/{token}" for token in reversed(tokens))
 

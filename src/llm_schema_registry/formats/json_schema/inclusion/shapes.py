@@ -28,6 +28,7 @@ from llm_schema_registry.formats.json_schema.inclusion.parts import (
 )
 from llm_schema_registry.formats.json_schema.inclusion.reach import EVALUATING, reach_of
 from llm_schema_registry.formats.json_schema.references import Place, Resources
+from llm_schema_registry.formats.places import token_name
 
 _MODERN_ONLY = {"dependentRequired", "dependentSchemas", "unevaluatedProperties", "unevaluatedItems", "$recursiveRef"}
 _SINCE_7 = {"if"} | _MODERN_ONLY
@@ -137,7 +138,7 @@ class Shapes:
             return where
         found = Where(where.document)
         for token in unquote(reference[2:]).split("/"):
-            found = found.below(token.replace("~1", "/").replace("~0", "~"))
+            found = found.below(token_name(token))
         return found
 
     def _is_plain(self, schema: dict[str, Any]) -> bool:

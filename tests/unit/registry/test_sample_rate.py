@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from llm_schema_registry.model import Subject
-from llm_schema_registry.registry import sampler
-from llm_schema_registry.registry.sampler import PER_MINUTE, Sampler
+from llm_schema_registry.registry.sample_rate import MAX_SCHEMAS, PER_MINUTE, Sampler
 
 MINUTE = 60_000
 S = Subject(".", "s")
@@ -24,8 +23,8 @@ def test_a_few_of_each_schema_are_kept_a_minute() -> None:
 
 def test_the_memory_is_bounded() -> None:
     kept = Sampler()
-    for schema_id in range(sampler.MAX_SCHEMAS + 10):
+    for schema_id in range(MAX_SCHEMAS + 10):
         kept.takes(S, schema_id, 0)
     # The first were forgotten and are counted anew; the last were not.
     assert taken(kept, 20, 0, schema_id=0) == PER_MINUTE
-    assert taken(kept, 20, 0, schema_id=sampler.MAX_SCHEMAS + 9) == PER_MINUTE - 1
+    assert taken(kept, 20, 0, schema_id=MAX_SCHEMAS + 9) == PER_MINUTE - 1

@@ -17,11 +17,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from llm_schema_registry.contracts.cel import Environment, NotEvaluated
 from llm_schema_registry.contracts.cel_cost import MAX_NANOSECONDS, MAX_ROUNDS
 from llm_schema_registry.contracts.cel_messages import message_at
-from llm_schema_registry.contracts.cel_types import walk_shapes
 from llm_schema_registry.contracts.cel_values import Change, branch_for, guarded, inward, outward
-from llm_schema_registry.contracts.fields import FieldTags, Record, Spot, escape
+from llm_schema_registry.contracts.fields import FieldTags, Record, Spot
 from llm_schema_registry.contracts.rule_compile import PRIMITIVES, CompiledRule
-from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
+from llm_schema_registry.formats.places import pointer_token
+from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind, walk_shapes
 
 _CONVERTED = 50
 _SCALAR_SIZE = 24
@@ -133,7 +133,7 @@ class FieldValues:
                 yield from self._leaves(one, f"{path}/{index}", shape.items, item)
         elif isinstance(value, dict) and shape.items is not None:
             for key, item in value.items():
-                yield from self._leaves(one, f"{path}/{escape(str(key))}", shape.items, item)
+                yield from self._leaves(one, f"{path}/{pointer_token(str(key))}", shape.items, item)
         elif self._is_seen(one, shape, value):
             yield path, shape, value
 

@@ -15,10 +15,11 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from llm_schema_registry.contracts.fields import FieldPaths, FieldTags, Spot, escape, json_path, walk_fields
+from llm_schema_registry.contracts.fields import FieldPaths, FieldTags, Spot, json_path
 from llm_schema_registry.contracts.jsonable import key_text
 from llm_schema_registry.errors import InvalidDocument
-from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
+from llm_schema_registry.formats.places import pointer_token
+from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind, walk_fields, walk_shapes
 from llm_schema_registry.model import (
     Rule,
     RuleKind,
@@ -50,6 +51,7 @@ _HIDDEN = re.compile(r"[\[<({*]{0,3}+(?:redacted|masked|hidden|removed|filtered)
 _MASKS = frozenset("*xX#•")
 _VEIL = _MASKS | frozenset(" .,:;+-_/()@")
 _TEXTUAL = frozenset(range(32, 127)) | {9, 10, 13}
+_ENCRYPTABLE = frozenset({ShapeKind.STRING, ShapeKind.BYTES, ShapeKind.ANY})
 
 
 class Requirement(StrEnum):
@@ -145,15 +147,7 @@ def _write_rules(rule_set: RuleSet | None) -> list[Rule]:
 
 def _is_encryptable(shape: Shape) -> bool:
     """Whether text or bytes can be in a field; rules go through arrays and maps."""
-    waiting, seen = [shape], set[int]()
-    while waiting:
-        current = waiting.pop()
-        if current.kind in {ShapeKind.STRING, ShapeKind.BYTES, ShapeKind.ANY}:
-            return True
-        if id(current) not in seen:
-            seen.add(id(current))
-            waiting += [*current.branches, *([current.items] if current.items is not None else [])]
-    return False
+    return any(each.kind in _ENCRYPTABLE for each in walk_shapes(shape, into_fields=False))
 
 
 def _named(fields: list[ShapeField]) -> str:
@@ -230,7 +224,7 @@ def _leaves(path: str, value: object) -> Iterator[tuple[str, object]]:
     """Yield every value that holds no others."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _leaves(f"{path}/{escape(key_text(key))}", item)
+            yield from _leaves(f"{path}/{pointer_token(key_text(key))}", item)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _leaves(f"{path}/{index}", item)
