@@ -26,6 +26,7 @@ from llm_schema_registry.contracts.reference_data import DataSet
 from llm_schema_registry.contracts.rule_bounds import Bounds
 from llm_schema_registry.contracts.rule_compile import FIELD, CompiledRule, RuleCompiler
 from llm_schema_registry.contracts.rule_fields import FieldValues, Judged
+from llm_schema_registry.errors import InvalidRuleSet
 from llm_schema_registry.formats.base import Payloads
 from llm_schema_registry.model import (
     Rule,
@@ -40,6 +41,7 @@ from llm_schema_registry.model import (
 )
 
 NO_DATA: Mapping[str, DataSet] = {}
+MAX_RULES = 500
 MAX_VIOLATIONS = 100
 """Of one rule on one payload; a rule about fields can have one for each."""
 
@@ -330,8 +332,10 @@ def compile_rules(
     CLIENT run here, and those at SERVER and ALL. Those at GATEWAY or NONE are checked and never run. `data` are the
     sets of reference data by name.
     """
-    compiler = RuleCompiler(payloads.shape, tags, data)
     given = (rule_set and rule_set.domain_rules) or []
+    if len(given) > MAX_RULES:
+        raise InvalidRuleSet(f"domainRules: there are {len(given)} rules; at most {MAX_RULES} are allowed")
+    compiler = RuleCompiler(payloads.shape, tags, data)
     rules = [
         compiled
         for index, rule in enumerate(given)

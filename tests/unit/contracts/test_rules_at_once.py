@@ -13,7 +13,8 @@ import pytest
 from google.protobuf.message import Message
 
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.rule_run import Rules, compile_rules
+from llm_schema_registry.contracts.rule_run import MAX_RULES, Rules, compile_rules
+from llm_schema_registry.errors import InvalidRuleSet
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.formats.base import Payloads
 from llm_schema_registry.model import Encoding, Rule, RuleKind, RuleMode, RuleSet
@@ -140,6 +141,13 @@ def test_what_stands_behind_a_transform_sees_what_it_made() -> None:
         {"a": 1, "b": "x"}, RuleMode.WRITE, NOW
     )
     assert [outcome for _, outcome in run.outcomes] == ["passed", "passed", "passed", "passed", "failed"]
+
+
+def test_a_rule_set_has_a_bound_on_its_rules() -> None:
+    reader = payloads("JSON", JSON)
+    assert len(rules(reader, *["true"] * MAX_RULES).of(RuleMode.WRITE)) == MAX_RULES
+    with pytest.raises(InvalidRuleSet, match="at most 500"):
+        rules(reader, *["true"] * (MAX_RULES + 1))
 
 
 def test_a_payload_that_is_no_record_is_seen_whole() -> None:
