@@ -37,6 +37,7 @@ PII_PROPERTY = "validation.pii"
 not looked for)."""
 
 OFF = "OFF"
+_GRAVEST_FIRST = tuple(ValidationLevel)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -107,7 +108,7 @@ class Contract:
 
         A payload that breaks its structure is asked nothing more. `mode` WRITE or READ says which rules run: one that
         is written must be protected as its rules leave it, one that is read as it comes. `now` is aware. There are at
-        most `limit` violations. Never raises.
+        most `limit` violations, and none that blocks is left out for one that does not. Never raises.
         """
         payloads = self._payloads
         value, broken = payloads.read(encoding, data, limit)
@@ -132,9 +133,7 @@ class Contract:
         run = self._rules.run(value, mode, now, self._level)
         if self._looks_inside and mode is not RuleMode.READ:
             found.extend(self._when_written.check(payloads.plain(run.value), limit))
-        violations = run.violations
-        if found:
-            violations = (*self._leveled(found), *violations)[:limit]
+        violations = _foremost((*self._leveled(found), *run.violations), limit)
         return Validation(violations, run.value, payloads, is_filled or run.value is not value, run.outcomes)
 
     def mask(self, value: object) -> object:
@@ -158,6 +157,13 @@ class Contract:
             elif violation.kind is ViolationKind.NOT_PROTECTED:
                 level = violation.level
             yield violation if violation.level is level else msgspec.structs.replace(violation, level=level)
+
+
+def _foremost(violations: tuple[Violation, ...], limit: int) -> tuple[Violation, ...]:
+    """Return up to `limit` violations; where there are more, the gravest: a hundred notes must not hide a refusal."""
+    if len(violations) <= limit:
+        return violations
+    return tuple(sorted(violations, key=lambda violation: _GRAVEST_FIRST.index(violation.level))[:limit])
 
 
 def _asked_when_written(terms: Terms, shape: Shape, tags: FieldTags) -> tuple[Policy, ...]:

@@ -92,6 +92,22 @@ def test_there_are_no_more_violations_than_asked_for() -> None:
     assert len(judged.violations) == 1
 
 
+@pytest.mark.parametrize("limit", [1, 3, 100])
+def test_notes_do_not_hide_what_blocks(limit: int) -> None:
+    schema = {"type": "object", "properties": {"user": {"type": "array", "confluent:tags": ["PII"]}}}
+    policies = (
+        Policy("note", "", "PII", Requirement.MASKED, ValidationLevel.WARN),
+        Policy("stop", "", "PII", Requirement.ABSENT),
+    )
+    rules = RuleSet(domain_rules=[Rule(name="r", kind=RuleKind.CONDITION, type="CEL", expr="size(message.x) == 0")])
+    noisy = json.dumps({"user": ["ann"] * 150, "x": [f"ann{number}@example.org" for number in range(150)]}).encode()
+    for terms in (Terms(policies=policies), Terms(rule_set=rules), Terms(policies=policies, rule_set=rules)):
+        judged = contract(terms, schema, "JSON").check(Encoding.JSON, noisy, now=NOW, limit=limit)
+        assert not judged.is_valid
+        assert judged.violations[0].level is ValidationLevel.STRICT
+        assert len(judged.violations) == limit
+
+
 def test_what_a_sample_may_show_has_neither_tagged_fields_nor_found_texts() -> None:
     made = contract(Terms())
     assert made.mask({"model": "ann@example.org", "user": "ann"}) == {"model": "***", "user": "***"}
