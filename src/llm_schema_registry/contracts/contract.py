@@ -13,7 +13,7 @@ import msgspec
 from llm_schema_registry.contracts.constraints import PREFIX, compile_constraints
 from llm_schema_registry.contracts.detectors import Detectors, may_find
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.masking import Masker, hide
+from llm_schema_registry.contracts.masking import Masker, hide, mask_keys, mask_pii
 from llm_schema_registry.contracts.merge import property_of
 from llm_schema_registry.contracts.reference_data import DataSet
 from llm_schema_registry.contracts.rule_run import compile_rules
@@ -137,16 +137,18 @@ class Contract:
         return Validation(violations, run.value, payloads, is_filled or run.value is not value, run.outcomes)
 
     def mask(self, value: object) -> object:
-        """Return a plain value as JSON may show it: sensitive fields and texts with PII masked, of bounded size."""
+        """Return a plain value as JSON may show it: of bounded size, with sensitive fields masked, and all with PII."""
         masked = self._masker.mask(value)
         if self._detectors is not None:
             for path in self._detectors.places(value):
                 masked = hide(masked, path)
+            masked = mask_keys(masked)
         return masked
 
     def mask_violation(self, violation: Violation) -> Violation:
-        """Return a violation that tells nothing of a sensitive field's value."""
-        return self._masker.mask_violation(violation)
+        """Return a violation that tells nothing of a sensitive field's value, nor of PII in another."""
+        masked = self._masker.mask_violation(violation)
+        return masked if self._detectors is None else mask_pii(masked)
 
     def _leveled(self, violations: Iterable[Violation]) -> Iterable[Violation]:
         """Give each violation the level of the version or subject, unless it is of a policy, which has its own."""

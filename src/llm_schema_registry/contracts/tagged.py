@@ -6,7 +6,7 @@ doubt never shows what should be hidden.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from llm_schema_registry.contracts.fields import FieldTags, choices_of, unescape, walk_fields
@@ -72,17 +72,28 @@ class TaggedFields:
         """Return the part that a violation's path leads to, or None when the way leads through a sensitive field, or to
         where the schema knows nothing. A field may be called by either of its names.
         """
+        *_, part = self._way(path)
+        return part if part.shapes else None
+
+    def beyond(self, path: str) -> int | None:
+        """Return how many parts of a violation's path lead to a sensitive field; None when it leads to none."""
+        return next((depth for depth, part in enumerate(self._way(path)) if part.is_sensitive), None)
+
+    def _way(self, path: str) -> Iterator[Part]:
+        """Yield the parts from the top to where a path leads, or to a sensitive field."""
         part = self.top
+        yield part
         for token in path.split("/")[1:]:
             name = unescape(token)
             fields = (field for shape in part.shapes for field in shape.fields.values())
             keys = {name, *(field.name for field in fields if field.json_name == name)}
             inside = [self.item(part), *(self.member(part, key) for key in keys)]
-            if any(found.is_sensitive for found in inside):
-                return None
+            if sensitive := next((found for found in inside if found.is_sensitive), None):
+                yield sensitive
+                return
             shapes = {id(shape): shape for found in inside for shape in found.shapes}
             part = Part(tuple(shapes.values()), inside[-1].schema_path)
-        return part if part.shapes else None
+            yield part
 
     def reaches(self, part: Part) -> bool:
         """Whether a sensitive field lies inside a part."""

@@ -115,6 +115,14 @@ def test_what_a_sample_may_show_has_neither_tagged_fields_nor_found_texts() -> N
     assert quiet.mask({"model": "ann@example.org", "user": "ann"}) == {"model": "ann@example.org", "user": "***"}
 
 
+@pytest.mark.parametrize(("pii", "is_hidden"), [("WARN", True), ("OFF", False)])
+def test_what_a_sample_says_was_broken_does_not_tell_personal_data(pii: str, is_hidden: bool) -> None:
+    made = contract(Terms(metadata=properties(validation__pii=pii)), {"properties": {"n": {"type": "integer"}}}, "JSON")
+    judged = made.check(Encoding.JSON, b'{"n": "ann@example.org"}', now=NOW)
+    [told] = [made.mask_violation(each) for each in judged.violations]
+    assert ("ann@example.org" not in f"{told.message} {told.found}") is is_hidden
+
+
 @pytest.mark.parametrize("body", ["", "{}", "1", "[" * 5_000])
 def test_entries_that_are_no_list_are_no_set(body: str) -> None:
     with pytest.raises(InvalidDocument, match="no list of JSON values"):
