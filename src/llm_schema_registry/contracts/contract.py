@@ -18,7 +18,7 @@ from llm_schema_registry.contracts.merge import property_of
 from llm_schema_registry.contracts.reference_data import DataSet
 from llm_schema_registry.contracts.rule_run import compile_rules
 from llm_schema_registry.contracts.sensitive import Policy, Protections, Requirement, check_policies
-from llm_schema_registry.errors import InvalidConstraint, PolicyNotMet
+from llm_schema_registry.errors import InvalidConstraint, InvalidRuleSet, PolicyNotMet
 from llm_schema_registry.formats.base import Payloads
 from llm_schema_registry.formats.shape import Shape
 from llm_schema_registry.model import (
@@ -29,6 +29,7 @@ from llm_schema_registry.model import (
     ValidationLevel,
     Violation,
     ViolationKind,
+    ViolationSource,
 )
 
 LEVEL_PROPERTY = "validation.level"
@@ -175,6 +176,12 @@ def _asked_when_written(terms: Terms, shape: Shape, tags: FieldTags) -> tuple[Po
         for policy in terms.policies
         if policy.requirement is not Requirement.ENCRYPTED or check_policies([policy], shape, tags, terms.rule_set)
     )
+
+
+def unfit(refusal: InvalidRuleSet | InvalidConstraint) -> Violation:
+    """Say of a payload that the schema's own terms cannot be asked of it: they were registered without being looked
+    into, or are about another message of the schema."""
+    return Violation(ViolationKind.RULE_ERROR, "", str(refusal), source=ViolationSource.RULE)
 
 
 def has_terms(metadata: Metadata | None, rule_set: RuleSet | None) -> bool:
