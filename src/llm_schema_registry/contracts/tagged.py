@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from llm_schema_registry.contracts.fields import FieldTags, choices_of, unescape, walk_fields
+from llm_schema_registry.contracts.fields import FieldTags, choices_of, unescape, walk_fields, walk_shapes
 from llm_schema_registry.formats.shape import Shape, ShapeKind
 
 SENSITIVE_TAGS = frozenset({"PII", "SECRET", "SENSITIVE", "PHI", "PCI", "CREDENTIAL"})
@@ -31,10 +31,13 @@ class TaggedFields:
     """The sensitive fields of one shape. Immutable but for a memory of unions taken apart."""
 
     def __init__(self, shape: Shape, tags: FieldTags, sensitive: Collection[str] = SENSITIVE_TAGS) -> None:
-        """Find the fields with one of the tags that count as sensitive."""
+        """Find the fields, and the types, with one of the tags that count as sensitive."""
+        sensitive = frozenset(sensitive)
         self._sensitive = {id(field) for field in walk_fields(shape) if not tags.of(field).isdisjoint(sensitive)}
+        self._sensitive |= {id(each) for each in walk_shapes(shape) if not sensitive.isdisjoint(each.tags)}
         self._reaching: dict[int, bool] = {}
-        self.top = Part(tuple(choices_of(shape)), "")
+        is_all = id(shape) in self._sensitive
+        self.top = Part(() if is_all else tuple(choices_of(shape)), "", is_sensitive=is_all)
 
     @property
     def is_empty(self) -> bool:
@@ -48,11 +51,13 @@ class TaggedFields:
         for shape in part.shapes:
             if shape.kind is ShapeKind.RECORD and key in shape.fields:
                 field = shape.fields[key]
-                if id(field) in self._sensitive:
+                if id(field) in self._sensitive or id(field.shape) in self._sensitive:
                     return Part((), field.schema_path, is_sensitive=True)
                 schema_path = field.schema_path
                 shapes.update((id(choice), choice) for choice in choices_of(field.shape))
             elif shape.kind is ShapeKind.MAP and shape.items is not None:
+                if id(shape.items) in self._sensitive:
+                    return Part((), part.schema_path, is_sensitive=True)
                 shapes.update((id(choice), choice) for choice in choices_of(shape.items))
             elif shape.kind is ShapeKind.ANY:
                 shapes[id(shape)] = shape
@@ -63,6 +68,8 @@ class TaggedFields:
         shapes: dict[int, Shape] = {}
         for shape in part.shapes:
             if shape.kind is ShapeKind.ARRAY and shape.items is not None:
+                if id(shape.items) in self._sensitive:
+                    return Part((), part.schema_path, is_sensitive=True)
                 shapes.update((id(choice), choice) for choice in choices_of(shape.items))
             elif shape.kind is ShapeKind.ANY:
                 shapes[id(shape)] = shape
@@ -99,5 +106,6 @@ class TaggedFields:
         """Whether a sensitive field lies inside a part."""
         for shape in part.shapes:
             if id(shape) not in self._reaching:
-                self._reaching[id(shape)] = any(id(field) in self._sensitive for field in walk_fields(shape))
+                inside = (*walk_fields(shape), *walk_shapes(shape))
+                self._reaching[id(shape)] = any(id(each) in self._sensitive for each in inside)
         return any(self._reaching[id(shape)] for shape in part.shapes)
