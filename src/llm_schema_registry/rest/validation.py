@@ -83,12 +83,11 @@ def _question(request: Request, *, is_framed: bool) -> Question:
     encoding = _FRAMED if is_framed else request.text("encoding")
     if not encoding:
         encoding = Encoding.BINARY if request.content_type == BYTES else Encoding.JSON
-    limit = request.integer("limit", 100)
     return Question(
         encoding=None if encoding == _FRAMED else Encoding(encoding),
         mode=RuleMode(request.text("mode", RuleMode.WRITE)),
         message="" if is_framed else request.text("message"),
-        limit=limit if 0 < limit <= _MAX_LIMIT else 100,
+        limit=request.rows(100, _MAX_LIMIT),
     )
 
 
