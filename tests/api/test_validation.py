@@ -370,3 +370,11 @@ async def test_a_sample_that_cannot_be_kept_stops_no_answer(
 
     monkeypatch.setattr(store, "transaction", away)
     assert (await validate(registry, OF_VERSION, {}))[0] == 422
+
+
+async def test_payloads_of_a_schema_that_is_too_large_to_be_kept_are_judged(registry: Registry) -> None:
+    schema = json.dumps({"type": "object", "description": "x" * 4_500_000, "required": ["a"]})
+    body = {"schema": schema, "schemaType": "JSON"}
+    assert (await registry.ask("POST", "/subjects/large/versions", body)).status_code == 200
+    for payload, status in (({"a": 1}, 200), ({}, 422)):
+        assert (await validate(registry, "/v1/subjects/large/versions/1/validate", payload))[0] == status

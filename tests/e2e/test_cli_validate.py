@@ -66,6 +66,12 @@ def test_violations_end_with_exit_code_100(cli: Cli) -> None:
     assert found[1]["violations"][0]["path"] == "/model"
 
 
+def test_lines_are_counted_as_an_editor_does(cli: Cli) -> None:
+    lines = cli.write("gaps.ndjson", '\n{"model": "m", "tokens": 1}\n\n \r\n{"model": 1}\n')
+    found = json.loads(cli.run("validate", "event", lines, "--output", "json").stdout)
+    assert [each["file"] for each in found] == ["gaps.ndjson:2", "gaps.ndjson:5"]
+
+
 def test_what_cannot_be_asked_is_an_error(cli: Cli) -> None:
     assert "cannot read" in cli.refusal("validate", "event", "missing.json")
     assert "40401" in cli.refusal("validate", "nobody", cli.write("good.json", "{}"))

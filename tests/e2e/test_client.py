@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import fastavro
 import httpx
@@ -38,9 +39,15 @@ class Counted(httpx.HTTPTransport):
 
     asked = 0
     is_away = False
+    answer: httpx.Response | None = None
+    while_asked: Callable[[], object] | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.asked += 1
+        if self.while_asked is not None:
+            self.while_asked()
+        if self.answer is not None:
+            return self.answer
         if self.is_away:
             raise httpx.ConnectError("away")
         return super().handle_request(request)
@@ -158,10 +165,76 @@ def test_what_is_known_goes_on_without_the_registry(
         validator.validate(framed(schema_id + 1, b""))
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, "<html>"), (404, '{"error_code": 404}'), (404, "[]"), (200, "<html>"), (200, "{}"), (500, "")],
+)
+def test_what_is_known_goes_on_whatever_stands_in_the_registrys_place(
+    server: ServerProcess, validator: PayloadValidator, transport: Counted, clock: Clock, status: int, body: str
+) -> None:
+    schema_id = register(server, "client-proxy", EVENT)
+    payload = framed(schema_id, avro("m", 1))
+    assert validator.validate(payload).is_valid
+    transport.answer, clock.now = httpx.Response(status, text=body), 61
+    assert validator.validate(payload).is_valid
+    assert transport.asked == 2
+    with pytest.raises(RegistryUnavailable):
+        validator.validate(framed(schema_id + 1, b""))
+
+
+def test_a_registry_that_does_not_answer_is_asked_seldom_and_by_one(
+    server: ServerProcess, validator: PayloadValidator, transport: Counted, clock: Clock
+) -> None:
+    payloads = [framed(register(server, f"client-slow-{name}", {**EVENT, "name": name}), avro("m", 1)) for name in "ab"]
+
+    def judged() -> list[bool]:
+        return [validator.validate(payload).is_valid for payload in payloads]
+
+    assert judged() == [True, True]
+    transport.is_away, clock.now = True, 61
+
+    def hang() -> None:
+        with ThreadPoolExecutor(1) as other:
+            assert other.submit(judged).result(timeout=30) == [True, True]
+        clock.now += 10
+
+    transport.while_asked = hang
+    assert judged() == [True, True]
+    assert transport.asked == 3
+    clock.now += 99
+    assert judged() == [True, True]
+    assert transport.asked == 3
+    clock.now += 2
+    assert judged() == [True, True]
+    assert transport.asked == 4
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"ruleSet": {"domainRules": [{**POSITIVE, "expr": "message.tokns > 0"}]}},
+        {"metadata": {"properties": {"validation.level": "LOUD"}}},
+    ],
+)
+def test_terms_that_do_not_fit_are_a_violation_as_on_the_server(
+    server: ServerProcess, validator: PayloadValidator, terms: dict[str, object]
+) -> None:
+    subject = f"client-unfit-{len(str(terms))}"
+    httpx.put(f"{server.url}/mode/{subject}", json={"mode": "IMPORT"}).raise_for_status()
+    body = {"schema": json.dumps(EVENT), "id": 2**20 + len(str(terms)), "version": 1, **terms}
+    httpx.post(f"{server.url}/subjects/{subject}/versions", json=body).raise_for_status()
+    payload = framed(int(str(body["id"])), avro("m", 1))
+    for judged in (validator.validate(payload), validator.validate_payload(int(str(body["id"])), avro("m", 1))):
+        assert [each.kind for each in judged.violations] == ["RULE_ERROR"]
+    headers = {"content-type": "application/octet-stream"}
+    [told] = httpx.post(f"{server.url}/v1/validate", content=payload, headers=headers).json()["violations"]
+    assert (told["kind"], told["message"]) == ("RULE_ERROR", judged.violations[0].message)
+
+
 def test_a_registry_that_fails_is_told_with_its_words(server: ServerProcess) -> None:
     with (
         PayloadValidator(f"{server.url}/not-there", timeout_seconds=5) as validator,
-        pytest.raises(InvalidPayload, match="not registered"),
+        pytest.raises(RegistryUnavailable, match="HTTP 404"),
     ):
         validator.validate_payload(1, b"")
     refusing = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(503, text="later")))

@@ -138,7 +138,8 @@ def test_nothing_raises_on_any_value(shape: Shape, value: object, path: str) -> 
         *Detectors(shape, tags).check(value),
         Violation(ViolationKind.TYPE_MISMATCH, path, "message"),
     ):
-        assert masker.mask_violation(violation).path == violation.path
+        shown_path = masker.mask_violation(violation).path.split("/")
+        assert all(told in (token, "***") for told, token in zip(shown_path, violation.path.split("/"), strict=True))
 
 
 @st.composite

@@ -53,16 +53,24 @@ def validate(
     target = path("v1", "subjects", subject, "versions", version, "validate")
     found: list[dict[str, Any]] = []
     for file in files:
+        content = _content(file)
         is_lines = file.suffix in LINES_SUFFIXES
         media_type = "application/x-ndjson" if is_lines else "application/json"
+        places = _places(file, content) if is_lines else [str(file)]
         found.extend(
-            {"file": f"{file}:{answer['index'] + 1}" if is_lines else str(file), **answer}
-            for answer in session.remote.judge(target, _content(file), media_type, query)
+            {"file": places[answer.get("index", 0)], **answer}
+            for answer in session.remote.judge(target, content, media_type, query)
         )
     rows = [row for answer in found for row in _rows(answer)]
     session.show(found, ("payload", "level", "what", "path", "message"), rows)
     if not all(answer.get("valid") for answer in found):
         raise typer.Exit(INVALID_EXIT_CODE)
+
+
+def _places(file: Path, content: bytes) -> list[str]:
+    """Name the lines that hold payloads, and the end; the server leaves out empty ones."""
+    lines = content.split(b"\n")
+    return [*(f"{file}:{number}" for number, line in enumerate(lines, 1) if line.strip()), f"{file}:{len(lines)}"]
 
 
 def _rows(answer: dict[str, Any]) -> list[tuple[object, ...]]:

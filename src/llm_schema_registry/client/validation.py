@@ -14,10 +14,10 @@ from typing import NamedTuple, Self
 import httpx
 import msgspec
 
-from llm_schema_registry.contracts.contract import Contract, Terms, Validation
+from llm_schema_registry.contracts.contract import Contract, Terms, Validation, unfit
 from llm_schema_registry.contracts.policies import read_policy
 from llm_schema_registry.contracts.reference_data import read_data_set
-from llm_schema_registry.errors import InvalidPayload
+from llm_schema_registry.errors import InvalidConstraint, InvalidPayload, InvalidRuleSet, RegistryError, SchemaNotFound
 from llm_schema_registry.formats import FORMATS, get_format
 from llm_schema_registry.formats.base import ResolvedReference
 from llm_schema_registry.formats.framing import read_frame
@@ -61,6 +61,10 @@ class Validated(NamedTuple):
         return self.validation.native
 
 
+class _Refusal(msgspec.Struct, frozen=True):
+    error_code: int
+
+
 class _Schema:
     """What is known of one schema: its contracts by Protobuf message, and when to look again."""
 
@@ -82,13 +86,18 @@ class _Schema:
                 each.name: read_data_set(each.name, each.version, entries_text(each)) for each in body.reference_data
             },
         )
-        self._contracts: dict[str, Contract] = {}
+        self._contracts: dict[str, Contract | Violation] = {}
 
-    def contract(self, message: str) -> Contract:
-        """Return the contract for a message. Raises InvalidPayload, InvalidRuleSet, InvalidConstraint."""
+    def contract(self, message: str) -> Contract | Violation:
+        """Return the contract for a message, or why there is none. Raises InvalidPayload."""
         contract = self._contracts.get(message)
         if contract is None:
-            contract = self._contracts[message] = Contract(self.format.payloads(self.parsed, message), self._terms)
+            payloads = self.format.payloads(self.parsed, message)
+            try:
+                contract = Contract(payloads, self._terms)
+            except (InvalidRuleSet, InvalidConstraint) as refusal:
+                contract = unfit(refusal)
+            self._contracts[message] = contract
         return contract
 
 
@@ -114,6 +123,7 @@ class PayloadValidator:
         self._clock = clock
         self._lock = threading.Lock()
         self._schemas: dict[int | str, _Schema] = {}
+        self._asks_again_at = clock()
 
     def __enter__(self) -> Self:
         return self
@@ -157,41 +167,63 @@ class PayloadValidator:
 
     def _schema(self, named: int | str) -> _Schema:
         known = self._schemas.get(named)
-        if known is not None and self._clock() < known.ends_at:
+        if known is not None and self._clock() < max(known.ends_at, self._asks_again_at):
             return known
-        with self._lock:
+        if known is None:
+            self._lock.acquire()
+        elif not self._lock.acquire(blocking=False):
+            # Another thread looks whether anything changed, or fetches what is not known at all.
+            return known
+        try:
             known = self._schemas.get(named)
-            if known is None or self._clock() >= known.ends_at:
+            if known is None or self._clock() >= max(known.ends_at, self._asks_again_at):
                 known = self._schemas[named] = self._fetch(named, known)
             return known
+        finally:
+            self._lock.release()
 
     def _fetch(self, named: int | str, known: _Schema | None) -> _Schema:
         kind = "ids" if isinstance(named, int) else "guids"
         headers = {"accept": "application/json"} | ({} if known is None else {"if-none-match": known.etag})
+        begun = self._clock()
         try:
             answer = self._http.get(f"{self._url}/v1/schemas/{kind}/{named}/contract", headers=headers)
         except httpx.HTTPError as error:
-            return self._go_on(named, known, str(error) or type(error).__name__)
+            return self._go_on(named, known, begun, str(error) or type(error).__name__)
         if known is not None and answer.status_code == httpx.codes.NOT_MODIFIED:
             known.ends_at = self._clock() + self._refresh_seconds
             return known
-        if answer.status_code == httpx.codes.NOT_FOUND:
+        if answer.status_code == httpx.codes.NOT_FOUND and _is_not_registered(answer.content):
             message = f"The payload names schema {named}, which is not registered"
             raise InvalidPayload(Violation(ViolationKind.FRAME_BROKEN, "", message, found=str(named)))
         if not answer.is_success:
-            return self._go_on(named, known, f"HTTP {answer.status_code} {answer.text[:200]}")
-        body = msgspec.json.decode(answer.content, type=ContractBody)
-        return _Schema(body, answer.headers.get("etag", ""), self._clock() + self._refresh_seconds)
+            return self._go_on(named, known, begun, f"HTTP {answer.status_code} {answer.text[:200]}")
+        try:
+            body = msgspec.json.decode(answer.content, type=ContractBody)
+            return _Schema(body, answer.headers.get("etag", ""), self._clock() + self._refresh_seconds)
+        except (msgspec.DecodeError, RegistryError) as error:
+            return self._go_on(named, known, begun, f"this client cannot read it: {error}")
 
-    def _go_on(self, named: int | str, known: _Schema | None, reason: str) -> _Schema:
-        """Use what is known while the registry cannot answer, and ask it again soon."""
+    def _go_on(self, named: int | str, known: _Schema | None, begun: float, reason: str) -> _Schema:
+        """Use what is known while the registry cannot answer, and ask it again soon, but for a tenth of the time."""
         if known is None:
             raise RegistryUnavailable(f"The contract of schema {named} cannot be fetched: {reason}")
-        known.ends_at = self._clock() + _RETRY_SECONDS
+        now = self._clock()
+        self._asks_again_at = now + max(_RETRY_SECONDS, 10 * (now - begun))
         return known
 
 
+def _is_not_registered(answer: bytes) -> bool:
+    """Whether the registry says so, and not what stands before it, or a server at a mistyped address."""
+    try:
+        return msgspec.json.decode(answer, type=_Refusal).error_code == SchemaNotFound.code
+    except msgspec.DecodeError:
+        return False
+
+
 def _judged(
-    named: int | str, contract: Contract, encoding: Encoding, payload: bytes, mode: RuleMode, limit: int
+    named: int | str, contract: Contract | Violation, encoding: Encoding, payload: bytes, mode: RuleMode, limit: int
 ) -> Validated:
+    if isinstance(contract, Violation):
+        return Validated(named, Validation((contract,)))
     return Validated(named, contract.check(encoding, payload, now=datetime.now(UTC), mode=mode, limit=limit))

@@ -13,12 +13,12 @@ import msgspec
 from llm_schema_registry.contracts.constraints import PREFIX, compile_constraints
 from llm_schema_registry.contracts.detectors import Detectors, may_find
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.masking import Masker, hide
+from llm_schema_registry.contracts.masking import Masker, hide, mask_keys, mask_pii
 from llm_schema_registry.contracts.merge import property_of
 from llm_schema_registry.contracts.policies import Policy, Protections, Requirement, check_policies
 from llm_schema_registry.contracts.reference_data import DataSet
 from llm_schema_registry.contracts.rule_run import compile_rules
-from llm_schema_registry.errors import InvalidConstraint, PolicyNotMet
+from llm_schema_registry.errors import InvalidConstraint, InvalidRuleSet, PolicyNotMet
 from llm_schema_registry.formats.base import Payloads
 from llm_schema_registry.formats.shape import Shape
 from llm_schema_registry.model import (
@@ -29,6 +29,7 @@ from llm_schema_registry.model import (
     ValidationLevel,
     Violation,
     ViolationKind,
+    ViolationSource,
 )
 
 LEVEL_PROPERTY = "validation.level"
@@ -37,6 +38,7 @@ PII_PROPERTY = "validation.pii"
 not looked for)."""
 
 OFF = "OFF"
+_GRAVEST_FIRST = tuple(ValidationLevel)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -107,7 +109,7 @@ class Contract:
 
         A payload that breaks its structure is asked nothing more. `mode` WRITE or READ says which rules run: one that
         is written must be protected as its rules leave it, one that is read as it comes. `now` is aware. There are at
-        most `limit` violations. Never raises.
+        most `limit` violations, and none that blocks is left out for one that does not. Never raises.
         """
         payloads = self._payloads
         value, broken = payloads.read(encoding, data, limit)
@@ -132,22 +134,22 @@ class Contract:
         run = self._rules.run(value, mode, now, self._level)
         if self._looks_inside and mode is not RuleMode.READ:
             found.extend(self._when_written.check(payloads.plain(run.value), limit))
-        violations = run.violations
-        if found:
-            violations = (*self._leveled(found), *violations)[:limit]
+        violations = _foremost((*self._leveled(found), *run.violations), limit)
         return Validation(violations, run.value, payloads, is_filled or run.value is not value, run.outcomes)
 
     def mask(self, value: object) -> object:
-        """Return a plain value as JSON may show it: sensitive fields and texts with PII masked, of bounded size."""
+        """Return a plain value as JSON may show it: of bounded size, with sensitive fields masked, and all with PII."""
         masked = self._masker.mask(value)
         if self._detectors is not None:
             for path in self._detectors.places(value):
                 masked = hide(masked, path)
+            masked = mask_keys(masked)
         return masked
 
     def mask_violation(self, violation: Violation) -> Violation:
-        """Return a violation that tells nothing of a sensitive field's value."""
-        return self._masker.mask_violation(violation)
+        """Return a violation that tells nothing of a sensitive field's value, nor of PII in another."""
+        masked = self._masker.mask_violation(violation)
+        return masked if self._detectors is None else mask_pii(masked)
 
     def _leveled(self, violations: Iterable[Violation]) -> Iterable[Violation]:
         """Give each violation the level of the version or subject, unless it is of a policy, which has its own."""
@@ -160,6 +162,13 @@ class Contract:
             yield violation if violation.level is level else msgspec.structs.replace(violation, level=level)
 
 
+def _foremost(violations: tuple[Violation, ...], limit: int) -> tuple[Violation, ...]:
+    """Return up to `limit` violations; where there are more, the gravest: a hundred notes must not hide a refusal."""
+    if len(violations) <= limit:
+        return violations
+    return tuple(sorted(violations, key=lambda violation: _GRAVEST_FIRST.index(violation.level))[:limit])
+
+
 def _asked_when_written(terms: Terms, shape: Shape, tags: FieldTags) -> tuple[Policy, ...]:
     """Return the policies that a payload must keep before its client's own rules encrypt it."""
     return tuple(
@@ -167,6 +176,12 @@ def _asked_when_written(terms: Terms, shape: Shape, tags: FieldTags) -> tuple[Po
         for policy in terms.policies
         if policy.requirement is not Requirement.ENCRYPTED or check_policies([policy], shape, tags, terms.rule_set)
     )
+
+
+def unfit(refusal: InvalidRuleSet | InvalidConstraint) -> Violation:
+    """Say of a payload that the schema's own terms cannot be asked of it: they were registered without being looked
+    into, or are about another message of the schema."""
+    return Violation(ViolationKind.RULE_ERROR, "", str(refusal), source=ViolationSource.RULE)
 
 
 def has_terms(metadata: Metadata | None, rule_set: RuleSet | None) -> bool:

@@ -12,6 +12,7 @@ import msgspec
 
 from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.contracts.jsonable import key_text, scalar_to_jsonable
+from llm_schema_registry.contracts.pii_shapes import find_pii, may_hold_pii
 from llm_schema_registry.contracts.tagged import Part, TaggedFields
 from llm_schema_registry.formats.places import token_name
 from llm_schema_registry.formats.shape import Shape
@@ -69,11 +70,45 @@ class Masker:
         part = self._fields.at(violation.path)
         if part is not None and not self._fields.reaches(part):
             return violation
-        message = violation.message
-        if violation.kind not in _WITHOUT_VALUE:
-            by = f" of the rule '{violation.rule}'" if violation.rule else ""
-            message = f"The value at '{violation.path}' is hidden, it is sensitive: {violation.kind}{by}"
-        return msgspec.structs.replace(violation, message=message, found=violation.found and MASK)
+        beyond = self._fields.beyond(violation.path)
+        return _without_value(violation, violation.path if beyond is None else _shown(violation.path, beyond))
+
+
+def mask_pii(violation: Violation) -> Violation:
+    """Return the violation without personal data or secrets in what it tells of a value, or in the keys of its path.
+
+    A text that was cut is hidden where it might have held some.
+    """
+    keys = [MASK if _tells_pii(token_name(token)) else token for token in violation.path.split("/")]
+    path = "/".join(keys)
+    is_safe = violation.kind in _WITHOUT_VALUE or not (_tells_pii(violation.found) or _tells_pii(violation.message))
+    return violation if is_safe and path == violation.path else _without_value(violation, path)
+
+
+def mask_keys(masked: object) -> object:
+    """Return a masked value without personal data or secrets in keys."""
+    if isinstance(masked, dict):
+        return {MASK if find_pii(key) else key: mask_keys(item) for key, item in masked.items()}
+    return [mask_keys(item) for item in masked] if isinstance(masked, list) else masked
+
+
+def _without_value(violation: Violation, path: str) -> Violation:
+    message = violation.message
+    if violation.kind not in _WITHOUT_VALUE or path != violation.path:
+        by = f" of the rule '{violation.rule}'" if violation.rule else ""
+        message = f"The value at '{path}' is hidden, it is sensitive: {violation.kind}{by}"
+    return msgspec.structs.replace(violation, path=path, message=message, found=violation.found and MASK)
+
+
+def _shown(path: str, depth: int) -> str:
+    """Return a path without what it tells of the inside of a sensitive field, where keys may be values."""
+    tokens = path.split("/")
+    return "/".join((*tokens[: depth + 1], *(MASK for _ in tokens[depth + 1 :])))
+
+
+def _tells_pii(text: str) -> bool:
+    is_cut = CUT in text or "..." in text
+    return may_hold_pii(text.encode(errors="replace")) if is_cut else bool(find_pii(text))
 
 
 def hide(masked: object, path: str) -> object:

@@ -184,21 +184,25 @@ class Protections:
         ]
 
     def check(self, plain: object, limit: int = 100) -> list[Violation]:
-        """Return up to `limit` values that are not protected, at their policies' levels. Raises nothing."""
-        return list(islice(self._violations(plain), limit))
+        """Return up to `limit` values for each policy that are not protected, at its level. Raises nothing."""
+        return [
+            violation
+            for protection in self._protections
+            for violation in islice(self._violations(protection, plain), limit)
+        ]
 
-    def _violations(self, plain: object) -> Iterator[Violation]:
-        for policy, paths in self._protections:
-            for spot in paths.visit(plain):
-                if spot.value is UNSET or not spot.value:
-                    continue
-                if policy.requirement is Requirement.ABSENT:
-                    yield _unprotected(policy, spot, json_path(self._shape, spot.path))
-                    continue
-                is_met = _is_ciphertext if policy.requirement is Requirement.ENCRYPTED else _is_masked
-                for path, value in _leaves(spot.path, spot.value):
-                    if value and not is_met(value):
-                        yield _unprotected(policy, spot, json_path(self._shape, path))
+    def _violations(self, protection: _Protection, plain: object) -> Iterator[Violation]:
+        policy, paths = protection
+        for spot in paths.visit(plain):
+            if spot.value is UNSET or not spot.value:
+                continue
+            if policy.requirement is Requirement.ABSENT:
+                yield _unprotected(policy, spot, json_path(self._shape, spot.path))
+                continue
+            is_met = _is_ciphertext if policy.requirement is Requirement.ENCRYPTED else _is_masked
+            for path, value in _leaves(spot.path, spot.value):
+                if value and not is_met(value):
+                    yield _unprotected(policy, spot, json_path(self._shape, path))
 
 
 def _is_masked(value: object) -> bool:

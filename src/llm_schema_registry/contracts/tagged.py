@@ -6,11 +6,12 @@ doubt never shows what should be hidden.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.formats.places import token_name
-from llm_schema_registry.formats.shape import Shape, ShapeKind, choices_of, walk_fields
+from llm_schema_registry.formats.shape import Shape, ShapeKind, choices_of, walk_fields, walk_shapes
 
 SENSITIVE_TAGS = frozenset({"PII", "SECRET", "SENSITIVE", "PHI", "PCI", "CREDENTIAL"})
 """The tags that make a field sensitive."""
@@ -31,9 +32,12 @@ class TaggedFields:
     """The sensitive fields of one shape. Immutable but for a memory of unions taken apart."""
 
     def __init__(self, shape: Shape, tags: FieldTags) -> None:
+        """Find the fields, and the types, with one of the tags that count as sensitive."""
         self._sensitive = {id(field) for field in walk_fields(shape) if not tags.of(field).isdisjoint(SENSITIVE_TAGS)}
+        self._sensitive |= {id(each) for each in walk_shapes(shape) if not SENSITIVE_TAGS.isdisjoint(each.tags)}
         self._reaching: dict[int, bool] = {}
-        self.top = Part(tuple(choices_of(shape)), "")
+        is_all = id(shape) in self._sensitive
+        self.top = Part(() if is_all else tuple(choices_of(shape)), "", is_sensitive=is_all)
 
     @property
     def is_empty(self) -> bool:
@@ -47,11 +51,13 @@ class TaggedFields:
         for shape in part.shapes:
             if shape.kind is ShapeKind.RECORD and key in shape.fields:
                 field = shape.fields[key]
-                if id(field) in self._sensitive:
+                if id(field) in self._sensitive or id(field.shape) in self._sensitive:
                     return Part((), field.schema_path, is_sensitive=True)
                 schema_path = field.schema_path
                 shapes.update((id(choice), choice) for choice in choices_of(field.shape))
             elif shape.kind is ShapeKind.MAP and shape.items is not None:
+                if id(shape.items) in self._sensitive:
+                    return Part((), part.schema_path, is_sensitive=True)
                 shapes.update((id(choice), choice) for choice in choices_of(shape.items))
             elif shape.kind is ShapeKind.ANY:
                 shapes[id(shape)] = shape
@@ -62,6 +68,8 @@ class TaggedFields:
         shapes: dict[int, Shape] = {}
         for shape in part.shapes:
             if shape.kind is ShapeKind.ARRAY and shape.items is not None:
+                if id(shape.items) in self._sensitive:
+                    return Part((), part.schema_path, is_sensitive=True)
                 shapes.update((id(choice), choice) for choice in choices_of(shape.items))
             elif shape.kind is ShapeKind.ANY:
                 shapes[id(shape)] = shape
@@ -71,21 +79,33 @@ class TaggedFields:
         """Return the part that a violation's path leads to, or None when the way leads through a sensitive field, or to
         where the schema knows nothing. A field may be called by either of its names.
         """
+        *_, part = self._way(path)
+        return part if part.shapes else None
+
+    def beyond(self, path: str) -> int | None:
+        """Return how many parts of a violation's path lead to a sensitive field; None when it leads to none."""
+        return next((depth for depth, part in enumerate(self._way(path)) if part.is_sensitive), None)
+
+    def _way(self, path: str) -> Iterator[Part]:
+        """Yield the parts from the top to where a path leads, or to a sensitive field."""
         part = self.top
+        yield part
         for token in path.split("/")[1:]:
             name = token_name(token)
             fields = (field for shape in part.shapes for field in shape.fields.values())
             keys = {name, *(field.name for field in fields if field.json_name == name)}
             inside = [self.item(part), *(self.member(part, key) for key in keys)]
-            if any(found.is_sensitive for found in inside):
-                return None
+            if sensitive := next((found for found in inside if found.is_sensitive), None):
+                yield sensitive
+                return
             shapes = {id(shape): shape for found in inside for shape in found.shapes}
             part = Part(tuple(shapes.values()), inside[-1].schema_path)
-        return part if part.shapes else None
+            yield part
 
     def reaches(self, part: Part) -> bool:
         """Whether a sensitive field lies inside a part."""
         for shape in part.shapes:
             if id(shape) not in self._reaching:
-                self._reaching[id(shape)] = any(id(field) in self._sensitive for field in walk_fields(shape))
+                inside = (*walk_fields(shape), *walk_shapes(shape))
+                self._reaching[id(shape)] = any(id(each) in self._sensitive for each in inside)
         return any(self._reaching[id(shape)] for shape in part.shapes)

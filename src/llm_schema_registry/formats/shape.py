@@ -49,7 +49,9 @@ class Shape:
 
     `name` is the full name of a record, an enum or a fixed. `items` is what an array or a map holds. `branches` are
     the types of a COMBINED, without null: a null among them, or an optional presence, is `is_nullable`. `is_open`
-    says that a record may have fields which are not listed. `descriptor` is set for Protobuf's messages.
+    says that a record may have fields which are not listed. `descriptor` is set for Protobuf's messages. `tags` are
+    those written on the type itself, or on what a record holds beside its fields, where no field shows them: they hide
+    values, but rules and policies are about fields.
     """
 
     kind: ShapeKind
@@ -63,6 +65,7 @@ class Shape:
     branches: tuple[Shape, ...] = ()
     is_open: bool = False
     descriptor: Descriptor | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(eq=False, slots=True)

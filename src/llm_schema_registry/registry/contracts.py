@@ -18,6 +18,7 @@ from llm_schema_registry.errors import InvalidConstraint, InvalidPayload, Invali
 from llm_schema_registry.formats import get_format
 from llm_schema_registry.formats.base import Format, Parsed, Payloads, ResolvedReference
 from llm_schema_registry.model import Config, RuleSet, Schema, SchemaContent, Subject, ValidationLevel
+from llm_schema_registry.registry.engines import CONTRACT_BYTES, KeptContract
 from llm_schema_registry.registry.operation import Call
 from llm_schema_registry.registry.references import resolve
 from llm_schema_registry.registry.scopes import load_scopes
@@ -70,8 +71,8 @@ async def prepare(call: Call, governed: Governed, message: str = "") -> Contract
     key = (schema.context, schema.guid, message, governed.level, governed.policies, governed.data)
     kept = call.engines.contracts.get(key)
     # References of equal content may lead to other texts elsewhere, or later.
-    if kept is not None and kept[0] is governed.parsed:
-        return kept[1]
+    if kept is not None and kept.parsed is governed.parsed:
+        return kept.contract
     fmt = get_format(call.engines.formats, schema.content.schema_type)
     content, level = schema.content, governed.level
 
@@ -80,7 +81,9 @@ async def prepare(call: Call, governed: Governed, message: str = "") -> Contract
         return Contract(fmt.payloads(governed.parsed, message), terms)
 
     contract = await call.engines.run(make)
-    call.engines.contracts[key] = (governed.parsed, contract)
+    size = _bytes_of(governed)
+    if size <= CONTRACT_BYTES // 4:
+        call.engines.contracts[key] = KeptContract(governed.parsed, contract, size)
     return contract
 
 
@@ -119,6 +122,14 @@ async def check_content(
             raise refusal
 
     await call.engines.run(check)
+
+
+def _bytes_of(governed: Governed) -> int:
+    """Return about what a contract takes, by measurements (without reference data, which contracts share)."""
+    rules = governed.schema.content.rule_set
+    count = len((rules and rules.domain_rules) or ())
+    # What a rule compiles its regular expressions to is beyond knowing; 100 KB were seen.
+    return 300_000 + 100 * len(governed.parsed.canonical) + 100_000 * count + sum(len(d.body) for d in governed.data)
 
 
 def _payloads_of(fmt: Format, parsed: Parsed, messages: Iterable[str]) -> Iterator[Payloads]:

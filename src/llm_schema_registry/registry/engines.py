@@ -9,7 +9,8 @@ import asyncio
 import gc
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from operator import attrgetter
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from cachetools import LRUCache
 
@@ -29,6 +30,18 @@ CACHED_CHARACTERS = 4 * 1024 * 1024
 THREADS = 3
 """One to compute and two that may wait for the compiler of Protobuf. More compute nothing sooner, as only one has the
 interpreter at a time, but the event loop has to wait for each of them."""
+
+
+CONTRACT_BYTES = 256 * 1024 * 1024
+"""Bound of the contracts that are kept ready: some 1,000 with a few rules each."""
+
+
+class KeptContract(NamedTuple):
+    """A contract with the schema that it is of, and the bytes that both take, about."""
+
+    parsed: Parsed
+    contract: Contract
+    size: int
 
 
 def _size(parsed: Parsed) -> int:
@@ -59,10 +72,8 @@ class Engines:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="engine")
         self._calls = 0
         self._parsed: LRUCache[_Key, Parsed] = LRUCache(CACHED_CHARACTERS, getsizeof=_size)
-        # With the schema that each is of, by what it was made from; see `registry.contracts`.
-        self.contracts: LRUCache[Hashable, tuple[Parsed, Contract]] = LRUCache(
-            CACHED_CHARACTERS, getsizeof=lambda kept: _size(kept[0])
-        )
+        # By what each was made from; see `registry.contracts`.
+        self.contracts: LRUCache[Hashable, KeptContract] = LRUCache(CONTRACT_BYTES, getsizeof=attrgetter("size"))
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an engine function in a thread. Raises Overloaded when too many wait."""

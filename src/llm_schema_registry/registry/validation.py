@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from llm_schema_registry import telemetry
-from llm_schema_registry.contracts.contract import Contract, Validation
+from llm_schema_registry.contracts.contract import Contract, Validation, unfit
 from llm_schema_registry.contracts.jsonable import to_jsonable
 from llm_schema_registry.documents import Sample
 from llm_schema_registry.errors import InvalidConstraint, InvalidPayload, InvalidRuleSet, SchemaNotFound
@@ -30,7 +30,6 @@ from llm_schema_registry.model import (
     VersionKey,
     Violation,
     ViolationKind,
-    ViolationSource,
 )
 from llm_schema_registry.registry.contracts import Governed, govern, prepare
 from llm_schema_registry.registry.operation import Call, Permission, operation
@@ -80,7 +79,7 @@ class Validator:
         self._governed = governed
         self._context = context
         self._by_id: dict[int | str, Governed] = {}
-        self._contracts: dict[tuple[str, str], Contract] = {}
+        self._contracts: dict[tuple[str, str], Contract | Violation] = {}
 
     async def check(self, payloads: Sequence[bytes | Violation]) -> list[Judged]:
         """Judge payloads, in order; one that could not even be taken out of its wrapping is a violation already.
@@ -126,18 +125,22 @@ class Validator:
                 governed = await self._framed(frame.named)
                 fmt = get_format(self._call.engines.formats, governed.schema.content.schema_type)
                 message, encoding, data = fmt.unframe(governed.parsed, frame.body)
-            return _Task(governed, await self._contract(governed, message), encoding, data)
+            contract = await self._contract(governed, message)
         except InvalidPayload as broken:
             return broken.violations[0]
-        except (InvalidRuleSet, InvalidConstraint) as unfit:
-            # Rules may be about another message of the schema, or were registered without being looked into.
-            return Violation(ViolationKind.RULE_ERROR, "", str(unfit), source=ViolationSource.RULE)
+        return contract if isinstance(contract, Violation) else _Task(governed, contract, encoding, data)
 
-    async def _contract(self, governed: Governed, message: str) -> Contract:
+    async def _contract(self, governed: Governed, message: str) -> Contract | Violation:
+        """Return the contract for a message, or why there is none. Raises InvalidPayload."""
         key = (governed.schema.guid, message)
         contract = self._contracts.get(key)
         if contract is None:
-            contract = self._contracts[key] = await prepare(self._call, governed, message)
+            try:
+                contract = await prepare(self._call, governed, message)
+            except (InvalidRuleSet, InvalidConstraint) as refusal:
+                # Finding that out takes long; it is the same for all payloads.
+                contract = unfit(refusal)
+            self._contracts[key] = contract
         return contract
 
     async def _framed(self, named: int | str) -> Governed:

@@ -83,12 +83,11 @@ def _question(request: Request, *, is_framed: bool) -> Question:
     encoding = _FRAMED if is_framed else request.text("encoding")
     if not encoding:
         encoding = Encoding.BINARY if request.content_type == BYTES else Encoding.JSON
-    limit = request.integer("limit", 100)
     return Question(
         encoding=None if encoding == _FRAMED else Encoding(encoding),
         mode=RuleMode(request.text("mode", RuleMode.WRITE)),
         message="" if is_framed else request.text("message"),
-        limit=limit if 0 < limit <= _MAX_LIMIT else 100,
+        limit=request.rows(100, _MAX_LIMIT),
     )
 
 
@@ -107,14 +106,20 @@ async def _answers(validator: Validator, question: Question, lines: AsyncIterato
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
     """Cut a body into lines, some at a time, without their ends; empty ones are left out. Raises BadRequest."""
-    rest = b""
+    # A line that comes in many small pieces is put together once, not at each of them.
+    rest: list[bytes] = []
+    size = 0
     async for chunk in chunks:
-        whole, _, rest = (rest + chunk).rpartition(b"\n")
-        if len(rest) > MAX_LINE_BYTES:
+        whole, end, begun = chunk.rpartition(b"\n")
+        if end:
+            for batch in _batches(b"".join((*rest, whole)).split(b"\n")):
+                yield batch
+            rest, size = [], 0
+        rest.append(begun)
+        size += len(begun)
+        if size > MAX_LINE_BYTES:
             raise BadRequest(f"A line is longer than {MAX_LINE_BYTES} bytes")
-        for batch in _batches(whole.split(b"\n")):
-            yield batch
-    for batch in _batches([rest]):
+    for batch in _batches([b"".join(rest)]):
         yield batch
 
 

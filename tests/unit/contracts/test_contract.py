@@ -90,11 +90,35 @@ def test_there_are_no_more_violations_than_asked_for() -> None:
     assert len(judged.violations) == 1
 
 
+@pytest.mark.parametrize("limit", [1, 3, 100])
+def test_notes_do_not_hide_what_blocks(limit: int) -> None:
+    schema = {"type": "object", "properties": {"user": {"type": "array", "confluent:tags": ["PII"]}}}
+    policies = (
+        Policy("note", "", "PII", Requirement.MASKED, ValidationLevel.WARN),
+        Policy("stop", "", "PII", Requirement.ABSENT),
+    )
+    rules = RuleSet(domain_rules=[Rule(name="r", kind=RuleKind.CONDITION, type="CEL", expr="size(message.x) == 0")])
+    noisy = json.dumps({"user": ["ann"] * 150, "x": [f"ann{number}@example.org" for number in range(150)]}).encode()
+    for terms in (Terms(policies=policies), Terms(rule_set=rules), Terms(policies=policies, rule_set=rules)):
+        judged = contract(terms, schema, "JSON").check(Encoding.JSON, noisy, now=NOW, limit=limit)
+        assert not judged.is_valid
+        assert judged.violations[0].level is ValidationLevel.STRICT
+        assert len(judged.violations) == limit
+
+
 def test_what_a_sample_may_show_has_neither_tagged_fields_nor_found_texts() -> None:
     made = contract(Terms())
     assert made.mask({"model": "ann@example.org", "user": "ann"}) == {"model": "***", "user": "***"}
     quiet = contract(Terms(metadata=properties(validation__pii="OFF")))
     assert quiet.mask({"model": "ann@example.org", "user": "ann"}) == {"model": "ann@example.org", "user": "***"}
+
+
+@pytest.mark.parametrize(("pii", "is_hidden"), [("WARN", True), ("OFF", False)])
+def test_what_a_sample_says_was_broken_does_not_tell_personal_data(pii: str, is_hidden: bool) -> None:
+    made = contract(Terms(metadata=properties(validation__pii=pii)), {"properties": {"n": {"type": "integer"}}}, "JSON")
+    judged = made.check(Encoding.JSON, b'{"n": "ann@example.org"}', now=NOW)
+    [told] = [made.mask_violation(each) for each in judged.violations]
+    assert ("ann@example.org" not in f"{told.message} {told.found}") is is_hidden
 
 
 def test_a_text_among_numbers_is_found() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from contract_values import MOMENT, record, shape_of
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.masking import CUT, MASK, MAX_BYTES, MAX_TEXT, Masker, hide
+from llm_schema_registry.contracts.masking import CUT, MASK, MAX_BYTES, MAX_TEXT, Masker, hide, mask_keys, mask_pii
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import Metadata, Violation, ViolationKind
 
@@ -159,7 +159,6 @@ def violation(path: str, kind: ViolationKind = ViolationKind.OUT_OF_RANGE, rule:
     ("path", "is_hidden"),
     [
         ("/b", True),
-        ("/b/deeper", True),
         ("/inner/b", True),
         ("/inner", True),
         ("", True),
@@ -194,6 +193,48 @@ def test_a_violation_does_not_tell_a_sensitive_value(path: str, is_hidden: bool)
         return
     assert result.message == f"The value at '{path}' is hidden, it is sensitive: OUT_OF_RANGE"
     assert (result.found, result.expected, result.path) == (MASK, "else", path)
+
+
+@pytest.mark.parametrize("kind", [ViolationKind.TYPE_MISMATCH, ViolationKind.FIELD_MISSING])
+def test_keys_inside_a_sensitive_field_are_not_told(kind: ViolationKind) -> None:
+    shape = record(a="STRING", inner={"kind": "RECORD", "fields": {"b": SECRET}})
+    told = Masker(shape, FieldTags(None)).mask_violation(violation("/inner/b/hunter2/0", kind))
+    assert told.path == "/inner/b/***/***"
+    assert told.message == f"The value at '/inner/b/***/***' is hidden, it is sensitive: {kind}"
+
+
+@pytest.mark.parametrize(
+    ("told", "path", "is_hidden"),
+    [
+        ("'ann@example.org'", "/a", True),
+        ("the number 4111111111111111", "/a", True),
+        ("'my number is 415 555 2…", "/a", True),
+        ("'my number is 415 555 2", "/a", False),
+        ("'ann", "/a", False),
+        ("'ann...", "/a", False),
+        ("", "/a", False),
+        ("one", "/named/ann@example.org/b~1c", True),
+    ],
+)
+def test_a_violation_does_not_tell_personal_data(told: str, path: str, is_hidden: bool) -> None:
+    given = Violation(ViolationKind.TYPE_MISMATCH, path, f"{path} is {told}", expected="else", found=told)
+    shown = mask_pii(given)
+    if not is_hidden:
+        assert shown == given
+        return
+    where = path.replace("ann@example.org", MASK)
+    assert (shown.path, shown.found, shown.expected) == (where, MASK, "else")
+    assert shown.message == f"The value at '{where}' is hidden, it is sensitive: TYPE_MISMATCH"
+
+
+def test_what_was_found_is_told_as_it_was_covered() -> None:
+    given = Violation(ViolationKind.PII_FOUND, "/a", "it seems to hold an address", found="***@*******.***")
+    assert mask_pii(given) == given
+
+
+def test_keys_with_personal_data_are_masked() -> None:
+    given = {"a": [{"ann@example.org": 1, "b": {"c": None}}]}
+    assert mask_keys(given) == {"a": [{MASK: 1, "b": {"c": None}}]}
 
 
 def test_a_violation_that_tells_no_value_keeps_its_message() -> None:

@@ -92,7 +92,7 @@ def test_each_policy_asks_for_its_own_fields_everywhere() -> None:
     protections = Protections(policies, shape, tags)
     value = {"x": "x", "many": [{"y": "y"}, {}, {"y": "y"}], "z": "z"}
     assert sorted(violation.path for violation in protections.check(value)) == ["/many/0/y", "/many/2/y", "/x", "/z"]
-    assert len(protections.check(value, limit=2)) == 2
+    assert sorted(violation.path for violation in protections.check(value, limit=1)) == ["/many/0/y", "/x"]
     assert Protections([], shape, tags).check(value) == []
 
 

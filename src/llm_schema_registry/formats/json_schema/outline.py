@@ -9,7 +9,7 @@ ANY, where theirs is NULL. Tags are those of the property and of all that it ref
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -40,7 +40,10 @@ def outline(draft: Draft, documents: Sequence[Any], names: Sequence[str]) -> Sha
 
 @dataclass(slots=True)
 class _Parts:
-    """What all schemas say together that describe one place. `types` is None where none says a type."""
+    """What all schemas say together that describe one place. `types` is None where none says a type.
+
+    `places` are single items of a list, `cases` what is said of some values only, beside `branches` of which one holds.
+    """
 
     types: list[str] | None = None
     values: list[Any] | None = None
@@ -48,6 +51,8 @@ class _Parts:
     required: set[str] = field(default_factory=set)
     others: list[At] = field(default_factory=list)
     items: list[At] = field(default_factory=list)
+    places: list[At] = field(default_factory=list)
+    cases: list[_Parts] = field(default_factory=list)
     branches: list[_Parts] = field(default_factory=list)
     tags: dict[str, None] = field(default_factory=dict)
     key: list[int] = field(default_factory=list)
@@ -141,6 +146,17 @@ class _Outline:
                 branch = _Parts()
                 self._gather(at.down(keyword, index), branch, seen)
                 parts.branches.extend([branch] if branch.is_null or not branch.branches else branch.branches)
+        for case in self._cases_of(at):
+            parts.cases.append(_Parts())
+            self._gather(case, parts.cases[-1], seen)
+
+    def _cases_of(self, at: At) -> Iterator[At]:
+        for keyword in ("then", "else"):
+            if keyword in at.schema and self._draft.knows(keyword):
+                yield at.down(keyword)
+        for keyword in ("dependentSchemas", "dependencies"):
+            if self._draft.knows(keyword):
+                yield from (at.down(keyword, name) for name in at.schema.get(keyword, ()))
 
     def _gather_own(self, at: At, parts: _Parts) -> None:
         schema = at.schema
@@ -155,13 +171,20 @@ class _Outline:
         required = schema.get("required")
         parts.required.update(required if isinstance(required, list) else ())
         for keyword in ("additionalProperties", "unevaluatedProperties"):
-            if isinstance(schema.get(keyword), dict):
+            said = schema.get(keyword) if self._draft.knows(keyword) else None
+            if isinstance(said, dict):
                 parts.others.append(at.down(keyword))
-            parts.is_closed = parts.is_closed or schema.get(keyword) is False
+            parts.is_closed = parts.is_closed or said is False
         parts.others.extend(at.down("patternProperties", pattern) for pattern in schema.get("patternProperties", ()))
         items = schema.get("items")
         if isinstance(items, dict) and not (self._draft.knows("prefixItems") and "prefixItems" in schema):
             parts.items.append(at.down("items"))
+        for keyword in ("prefixItems", "items", "additionalItems", "unevaluatedItems", "contains"):
+            said = schema.get(keyword) if self._draft.knows(keyword) else None
+            if isinstance(said, list):
+                parts.places.extend(at.down(keyword, index) for index in range(len(said)))
+            elif said is not None:
+                parts.places.append(at.down(keyword))
 
     def _fill(self, shape: Shape, parts: _Parts, path: str, above: _Holder | None) -> None:
         if self._count >= MAX_FIELDS:
@@ -172,6 +195,7 @@ class _Outline:
         kinds = [kind for kind in kinds if kind is not ShapeKind.NULL] if is_nullable else kinds
         shape.is_nullable = is_nullable or (not kinds and any(branch.is_null for branch in parts.branches))
         above = _Holder(frozenset(parts.key), shape, above)
+        shape.tags = _united(shape.tags, parts.tags, *(branch.tags for branch in (*parts.branches, *parts.cases)))
         if not kinds and any(branch.is_silent for branch in branches):
             return
         if len(kinds) > 1 or (not kinds and len(branches) > 1):
@@ -186,7 +210,7 @@ class _Outline:
             self._fill(shape, branches[0], path, above)
             shape.is_nullable = shape.is_nullable or is_nullable
         elif kinds:
-            for branch in branches if kinds == [ShapeKind.RECORD] else ():
+            for branch in (*branches, *parts.cases) if kinds == [ShapeKind.RECORD] else ():
                 # Fields that the value has in one case only.
                 for name, ats in branch.fields.items():
                     parts.fields.setdefault(name, []).extend(ats)
@@ -204,12 +228,15 @@ class _Outline:
         if kind is ShapeKind.RECORD and not parts.fields:
             shape.kind = ShapeKind.MAP
             shape.items = self._later(parts.others[:1], path, above)
+            shape.items.tags = _united(shape.items.tags, self._gathered(parts.others).tags)
         elif kind is ShapeKind.RECORD:
             shape.is_open = not parts.is_closed
+            shape.tags = _united(shape.tags, self._gathered(parts.others).tags)
             for name, ats in parts.fields.items():
                 self._add_field(shape, name, ats, name in parts.required, f"{path}.{name}", above)
         elif kind is ShapeKind.ARRAY:
             shape.items = self._later(parts.items, path, above)
+            shape.items.tags = _united(shape.items.tags, self._gathered(parts.places).tags)
         elif kind is ShapeKind.ENUM:
             shape.symbols = tuple(value for value in parts.values or () if isinstance(value, str))
 
@@ -247,3 +274,7 @@ class _Outline:
             yield ShapeKind.RECORD
         elif parts.items:
             yield ShapeKind.ARRAY
+
+
+def _united(*tags: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tag for each in tags for tag in each))

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from llm_schema_registry.contracts.fields import FieldTags
+from llm_schema_registry.contracts.masking import Masker
 from llm_schema_registry.formats.base import ResolvedReference
 from llm_schema_registry.formats.json_schema import JsonSchemaFormat
 from llm_schema_registry.formats.json_schema.outline import MAX_FIELDS
@@ -187,3 +189,62 @@ def test_a_record_of_very_many_fields_is_cut_and_open() -> None:
     )
     assert len(root.fields) == MAX_FIELDS
     assert root.is_open
+
+
+TAGGED = {"type": "string", "confluent:tags": ["PII"]}
+DRAFT_7 = "http://json-schema.org/draft-07/schema#"
+
+
+LIST, NAMED = ["hunter2", "hunter2"], {"a": "hunter2"}
+
+
+@pytest.mark.parametrize(
+    ("value", "schema"),
+    [
+        (LIST, {"type": "array", "items": TAGGED}),
+        (LIST, {"type": "array", "prefixItems": [{}, TAGGED]}),
+        (LIST, {"type": "array", "unevaluatedItems": TAGGED}),
+        (LIST, {"$ref": "#/$defs/list"}),
+        (LIST, {"type": ["array", "integer"], "items": TAGGED}),
+        (LIST, {"anyOf": [{"type": "array", "items": TAGGED}, {"type": "integer"}]}),
+        ("hunter2", {"anyOf": [TAGGED, {"type": "null"}]}),
+        ("hunter2", {"anyOf": [TAGGED, {"type": "integer"}]}),
+        (NAMED, {"type": "object", "additionalProperties": TAGGED}),
+        (NAMED, {"type": "object", "patternProperties": {"^b": {}, "^a": TAGGED}}),
+        (NAMED, {"properties": {"b": {}}, "patternProperties": {"^a": TAGGED}}),
+        (NAMED, {"properties": {"b": {}}, "then": {"properties": {"a": TAGGED}}}),
+        (NAMED, {"properties": {"b": {}}, "if": {}, "else": {"properties": {"a": TAGGED}}}),
+        (NAMED, {"properties": {"b": {}}, "dependentSchemas": {"b": {"properties": {"a": TAGGED}}}}),
+    ],
+)
+def test_what_is_tagged_where_no_field_is_stays_hidden(value: object, schema: object) -> None:
+    whole = {"$schema": MODERN, "properties": {"x": schema, "y": {}}, "$defs": {"list": {"items": TAGGED}}}
+    masked = Masker(shape(whole), FieldTags(None)).mask({"x": value, "y": 1})
+    assert "hunter2" not in json.dumps(masked)
+    assert isinstance(masked, dict)
+    assert masked["y"] == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "schema"),
+    [
+        (LIST, {"type": "array", "items": [{}, TAGGED]}),
+        (LIST, {"type": "array", "items": [{}], "additionalItems": TAGGED}),
+        (NAMED, {"properties": {"b": {}}, "dependencies": {"c": ["d"], "b": {"properties": {"a": TAGGED}}}}),
+    ],
+)
+def test_it_does_in_the_words_of_older_drafts(value: object, schema: dict[str, Any]) -> None:
+    masked = Masker(shape({"$schema": DRAFT_7, **schema}), FieldTags(None)).mask(value)
+    assert "hunter2" not in json.dumps(masked)
+
+
+def test_tags_of_the_whole_hide_the_whole() -> None:
+    masker = Masker(shape({"confluent:tags": ["PII"], "properties": {"a": {}}}), FieldTags(None))
+    assert masker.mask({"a": 1}) == "***"
+
+
+@pytest.mark.parametrize("keyword", ["then", "dependentSchemas", "prefixItems", "contains", "unevaluatedProperties"])
+@pytest.mark.parametrize("said", [5, {"properties": 5}, {"a": {"properties": 5}}, [{"properties": 5}]])
+def test_what_a_draft_does_not_know_is_not_looked_into(keyword: str, said: object) -> None:
+    schema = {"$schema": "http://json-schema.org/draft-04/schema#", "properties": {"a": {}}, keyword: said}
+    assert drawn(shape(schema)) == "{a~: ANY, *}"
