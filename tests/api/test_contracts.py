@@ -243,3 +243,18 @@ async def test_a_policy_is_about_every_message(registry: Registry) -> None:
         42215, "POST", "/subjects/security.s/versions", {"schema": schema, "schemaType": "PROTOBUF"}
     )
     assert "B.b" in message
+
+
+async def test_whoever_registers_a_schema_elsewhere_softens_nothing(registry: Registry) -> None:
+    await registry.post("/subjects/security.s/versions", body())
+    await registry.post("/subjects/aaa/versions", body())
+    await registry.ask("PUT", "/config/aaa", {"validationLevel": "MONITOR"})
+    await put(registry, POLICY, {"subject_prefix": "security.", "tag": "PII", "requirement": "ABSENT"})
+    path = "/v1/schemas/ids/1/validate"
+    kinds = {}
+    for asked in (path, f"{path}?subject=aaa", f"{path}?subject=security.s"):
+        answer = await registry.ask("POST", asked, {"mail": "ann@example.org", "model": 1})
+        kinds[asked] = answer.status_code
+    assert kinds == {path: 422, f"{path}?subject=aaa": 200, f"{path}?subject=security.s": 422}
+    answer = await registry.ask("POST", path, {"mail": "ann@example.org"})
+    assert [each["kind"] for each in answer.json()["violations"]] == ["NOT_PROTECTED"]

@@ -5,7 +5,7 @@ Refuses to judge payloads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
@@ -25,13 +25,15 @@ from llm_schema_registry.registry.scopes import load_scopes
 from llm_schema_registry.store.base import Reader
 
 MAX_MESSAGES = 50
+_SEVERITY = (None, *ValidationLevel)
+"""The levels of subjects, the strictest first; where none is set it is STRICT."""
 
 
 class Governed(NamedTuple):
     """A stored schema with what is in force for its payloads.
 
-    `subject` is one that uses the schema, or its whole context when none does; `version` is None when the schema was
-    asked for by its id.
+    `subject` is the first that uses the schema, or its whole context when none does; `version` is None when the schema
+    was asked for by its id.
     """
 
     schema: Schema
@@ -44,19 +46,26 @@ class Governed(NamedTuple):
     data: tuple[Document, ...]
 
 
-async def govern(call: Call, reader: Reader, schema: Schema, subject: Subject, version: int | None) -> Governed:
-    """Read what is in force for a schema's payloads. Raises InvalidSchema when it can be read no more."""
-    config = (await load_scopes(reader, subject)).config(call.policy.default_level)
+async def govern(
+    call: Call, reader: Reader, schema: Schema, subjects: Sequence[Subject], version: int | None
+) -> Governed:
+    """Read what is in force for a schema's payloads: the policies for all of these subjects, at least one, and the
+    strictest of their levels. Raises InvalidSchema when it can be read no more.
+    """
+    levels = [
+        (await load_scopes(reader, subject)).config(call.policy.default_level).validation_level for subject in subjects
+    ]
+    policies = {policy.name: policy for subject in subjects for policy in await _policies(reader, subject)}
     content = schema.content
     references = (await resolve(reader, schema.context, content.references)).resolved
     return Governed(
         schema=schema,
-        subject=subject,
+        subject=subjects[0],
         version=version,
         parsed=await call.engines.parse(content.schema_type, content.text, references),
         references=references,
-        level=config.validation_level,
-        policies=await _policies(reader, subject),
+        level=min(levels, key=_SEVERITY.index),
+        policies=tuple(policies[name] for name in sorted(policies)),
         data=await _data(reader, content.rule_set),
     )
 

@@ -24,10 +24,8 @@ from llm_schema_registry.model import (
     DEFAULT_CONTEXT,
     Encoding,
     RuleMode,
-    Schema,
     Subject,
     ValidationLevel,
-    VersionKey,
     Violation,
     ViolationKind,
 )
@@ -36,9 +34,12 @@ from llm_schema_registry.registry.operation import Call, Permission, operation
 from llm_schema_registry.registry.samples import keep_samples
 from llm_schema_registry.registry.schemas import get_schema, get_schema_by_guid
 from llm_schema_registry.registry.subjects import get_version
+from llm_schema_registry.store.base import Page, Visibility
 
 MAX_PAYLOAD_BYTES = 1024 * 1024
 """A payload that is larger is refused unread: brokers of events take no larger ones either."""
+
+MAX_USERS = 100
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -195,7 +196,7 @@ class Validator:
 async def validate_version(call: Call, subject: Subject, version: int, question: Question) -> Validator:
     """Prepare to judge payloads of a version. Raises SubjectNotFound, VersionNotFound, InvalidSchema."""
     found = await get_version(call, subject, version)
-    governed = await govern(call, call.store.reader, found.schema, found.subject, found.version)
+    governed = await govern(call, call.store.reader, found.schema, [found.subject], found.version)
     return Validator(call, question, governed, found.subject.context)
 
 
@@ -219,9 +220,19 @@ async def validate_framed(call: Call, question: Question, *, context: str = DEFA
 async def govern_schema(
     call: Call, schema_id: int, *, context: str = DEFAULT_CONTEXT, subject: Subject | None = None
 ) -> Governed:
-    """Return a schema with all that is in force for its payloads. Raises SchemaNotFound, InvalidSchema."""
+    """Return a schema with all that is in force for its payloads. Raises SchemaNotFound, InvalidSchema.
+
+    Without a subject it is what is in force for any of the first MAX_USERS that use it: a payload does not say whose it
+    is, and whoever registers the same schema elsewhere must not soften what its owner asks.
+    """
     schema, key = await get_schema(call, schema_id, context=context, subject=subject)
-    return await govern(call, call.store.reader, schema, _user(schema, key), None)
+    reader = call.store.reader
+    # Of a schema that nobody uses any more its context's settings decide.
+    users = [Subject(schema.context, "") if key is None else key.subject]
+    if subject is None:
+        keys = await reader.list_versions_of_schema(schema.context, schema.id, Visibility.ACTIVE, Page(limit=MAX_USERS))
+        users = list(dict.fromkeys(each.subject for each in keys)) or users
+    return await govern(call, reader, schema, users, None)
 
 
 @operation(Permission.READ)
@@ -229,11 +240,6 @@ async def govern_guid(call: Call, guid: str) -> Governed:
     """Return a schema by its guid, with all that is in force for its payloads. Raises SchemaNotFound, InvalidSchema."""
     schema = await get_schema_by_guid(call, guid)
     return await govern_schema(call, schema.id, context=schema.context)
-
-
-def _user(schema: Schema, key: VersionKey | None) -> Subject:
-    """The subject whose settings decide; of a schema that nobody uses any more its context's."""
-    return Subject(schema.context, "") if key is None else key.subject
 
 
 def _wrong_schema(expected: str, found: str) -> InvalidPayload:
