@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from llm_schema_registry.contracts.cel.reference_data import DataSet
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.reference_data import DataSet
-from llm_schema_registry.contracts.rule_run import Rules, compile_rules
+from llm_schema_registry.contracts.rules.run import Rules, compile_rules
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.formats.base import Payloads
 from llm_schema_registry.model import (

@@ -11,9 +11,9 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from llm_schema_registry.contracts.cel.reference_data import DataSet
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.reference_data import DataSet
-from llm_schema_registry.contracts.rule_run import compile_rules
+from llm_schema_registry.contracts.rules.run import compile_rules
 from llm_schema_registry.errors import InvalidRuleSet
 from llm_schema_registry.formats.base import Reading
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind

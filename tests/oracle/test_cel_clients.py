@@ -26,7 +26,7 @@ from confluent_kafka.schema_registry.serde import RuleConditionError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.rule_run import compile_rules
+from llm_schema_registry.contracts.rules.run import compile_rules
 from llm_schema_registry.errors import InvalidRuleSet
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.formats.base import Payloads

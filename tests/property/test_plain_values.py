@@ -10,12 +10,12 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llm_schema_registry.contracts.constraints import PREFIX, compile_constraints
-from llm_schema_registry.contracts.detectors import Detectors
+from llm_schema_registry.contracts.constraints.constraints import PREFIX, compile_constraints
 from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.contracts.jsonable import shown, to_jsonable
-from llm_schema_registry.contracts.masking import MAX_BYTES, Masker
-from llm_schema_registry.contracts.policies import Policy, Protections, Requirement
+from llm_schema_registry.contracts.sensitive.detectors import Detectors
+from llm_schema_registry.contracts.sensitive.masking import MAX_BYTES, Masker
+from llm_schema_registry.contracts.sensitive.policies import Policy, Protections, Requirement
 from llm_schema_registry.errors import InvalidConstraint
 from llm_schema_registry.formats.shape import Logical, Shape, ShapeField, ShapeKind, walk_fields
 from llm_schema_registry.model import Metadata, Violation, ViolationKind

@@ -14,9 +14,9 @@ from typing import NamedTuple, Self
 import httpx
 import msgspec
 
+from llm_schema_registry.contracts.cel.reference_data import read_data_set
 from llm_schema_registry.contracts.contract import Contract, Terms, Validation, unfit
-from llm_schema_registry.contracts.policies import read_policy
-from llm_schema_registry.contracts.reference_data import read_data_set
+from llm_schema_registry.contracts.sensitive.policies import read_policy
 from llm_schema_registry.errors import InvalidConstraint, InvalidPayload, InvalidRuleSet, RegistryError, SchemaNotFound
 from llm_schema_registry.formats import FORMATS, get_format
 from llm_schema_registry.formats.base import ResolvedReference

@@ -10,14 +10,14 @@ from datetime import datetime
 
 import msgspec
 
-from llm_schema_registry.contracts.constraints import PREFIX, compile_constraints
-from llm_schema_registry.contracts.detectors import Detectors, may_find
+from llm_schema_registry.contracts.cel.reference_data import DataSet
+from llm_schema_registry.contracts.constraints.constraints import PREFIX, compile_constraints
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.masking import Masker, hide, mask_keys, mask_pii
 from llm_schema_registry.contracts.merge import property_of
-from llm_schema_registry.contracts.policies import Policy, Protections, Requirement, check_policies
-from llm_schema_registry.contracts.reference_data import DataSet
-from llm_schema_registry.contracts.rule_run import compile_rules
+from llm_schema_registry.contracts.rules.run import compile_rules
+from llm_schema_registry.contracts.sensitive.detectors import Detectors, may_find
+from llm_schema_registry.contracts.sensitive.masking import Masker, hide, mask_keys, mask_pii
+from llm_schema_registry.contracts.sensitive.policies import Policy, Protections, Requirement, check_policies
 from llm_schema_registry.errors import InvalidConstraint, InvalidRuleSet, PolicyNotMet
 from llm_schema_registry.formats.base import Payloads
 from llm_schema_registry.formats.shape import Shape

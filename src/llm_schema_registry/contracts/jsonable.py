@@ -1,6 +1,7 @@
 """Plain values as JSON can hold them: for answers, logs and the words of a violation.
 
-Refuses to hide anything (`contracts.masking` does), and to be read back: `formats.base.Payloads` restores values.
+Refuses to hide anything (`contracts.sensitive.masking` does), and to be read back: `formats.base.Payloads` restores
+values.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from llm_schema_registry.contracts.merge import (
     with_properties,
     without_number,
 )
-from llm_schema_registry.contracts.rules import check_rule_set
+from llm_schema_registry.contracts.rules.check import check_rule_set
 from llm_schema_registry.errors import InvalidSchema, SchemaTooLarge
 from llm_schema_registry.formats.base import Parsed
 from llm_schema_registry.model import (

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from llm_schema_registry.contracts.merge import merge_metadata
-from llm_schema_registry.contracts.rules import check_rule_set
+from llm_schema_registry.contracts.rules.check import check_rule_set
 from llm_schema_registry.errors import SubjectConfigNotFound, SubjectNotFound
 from llm_schema_registry.model import (
     EVERYWHERE,

@@ -10,9 +10,9 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
 
+from llm_schema_registry.contracts.cel.reference_data import DataSet, names_of_data, read_data_set
 from llm_schema_registry.contracts.contract import Contract, Terms, has_terms, require_policies
-from llm_schema_registry.contracts.policies import Policy, read_policy
-from llm_schema_registry.contracts.reference_data import DataSet, names_of_data, read_data_set
+from llm_schema_registry.contracts.sensitive.policies import Policy, read_policy
 from llm_schema_registry.documents import Document, DocumentKind
 from llm_schema_registry.errors import InvalidConstraint, InvalidPayload, InvalidRuleSet
 from llm_schema_registry.formats import get_format

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from llm_schema_registry.contracts.policies import read_policy
-from llm_schema_registry.contracts.reference_data import read_data_set
+from llm_schema_registry.contracts.cel.reference_data import read_data_set
+from llm_schema_registry.contracts.sensitive.policies import read_policy
 from llm_schema_registry.documents import Document, DocumentKind
 from llm_schema_registry.errors import DocumentNotFound, InvalidDocument
 from llm_schema_registry.model import EVERYWHERE, LATEST, EventType

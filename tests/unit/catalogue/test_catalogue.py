@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from llm_schema_registry.catalogue import SHARED, SHIPPED, Entry, Module, choose, load, release_of
-from llm_schema_registry.contracts.rules import check_rule_set
+from llm_schema_registry.contracts.rules.check import check_rule_set
 from llm_schema_registry.formats import FILE_SUFFIXES, FORMATS
 from llm_schema_registry.formats.base import Parsed, ResolvedReference
 from llm_schema_registry.model import CompatibilityPolicy, Event, EventType, ViolationKind

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llm_schema_registry.contracts.cel import Environment
-from llm_schema_registry.contracts.cel_ast import Tree
-from llm_schema_registry.contracts.cel_cost import (
+from llm_schema_registry.contracts.cel.ast import Tree
+from llm_schema_registry.contracts.cel.cost import (
     LARGEST_PAYLOAD,
     MAX_ROUNDS,
     Estimate,
@@ -15,9 +14,10 @@ from llm_schema_registry.contracts.cel_cost import (
     largest_payload,
     regex_size,
 )
-from llm_schema_registry.contracts.cel_types import open_pool
-from llm_schema_registry.contracts.functions import FUNCTIONS
-from llm_schema_registry.contracts.reference_data import DataSet, catalog_functions
+from llm_schema_registry.contracts.cel.engine import Environment
+from llm_schema_registry.contracts.cel.functions import FUNCTIONS
+from llm_schema_registry.contracts.cel.reference_data import DataSet, catalog_functions
+from llm_schema_registry.contracts.cel.types import open_pool
 
 DATA = {"small": DataSet("small", 1, ["a"]), "large": DataSet("large", 1, ["a" * 100] * 5_000)}
 EVERY = (*FUNCTIONS, *catalog_functions(DATA))

@@ -8,7 +8,7 @@ import pytest
 
 from cel_event import EVENT, NOW, compiled, outcome, payloads, read, rule
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.rule_run import Outcome, compile_rules
+from llm_schema_registry.contracts.rules.run import Outcome, compile_rules
 from llm_schema_registry.errors import InvalidRuleSet
 from llm_schema_registry.model import (
     Metadata,

@@ -11,7 +11,7 @@ import pytest
 from cel_event import EVENT, NOW, compiled, outcome, payloads, read, rule
 from effort import calls_of
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.rule_run import Outcome, compile_rules
+from llm_schema_registry.contracts.rules.run import Outcome, compile_rules
 from llm_schema_registry.errors import InvalidRuleSet
 from llm_schema_registry.formats.base import Payloads
 from llm_schema_registry.model import (

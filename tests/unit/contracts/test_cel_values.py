@@ -10,9 +10,9 @@ from uuid import UUID
 
 import pytest
 
-from llm_schema_registry.contracts.cel_values import inward, outward
+from llm_schema_registry.contracts.cel.values import inward, outward
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.rule_run import Outcome, compile_rules
+from llm_schema_registry.contracts.rules.run import Outcome, compile_rules
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.formats.base import Payloads
 from llm_schema_registry.formats.shape import Logical, Shape, ShapeField, ShapeKind

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from contract_values import plain, record, shape_of
-from llm_schema_registry.contracts.constraint_terms import MAX_PATTERNS
-from llm_schema_registry.contracts.constraints import (
+from llm_schema_registry.contracts.constraints.constraints import (
     MAX_CONSTRAINTS,
     MAX_MEANT,
     MAX_WILDCARDS,
@@ -17,6 +16,7 @@ from llm_schema_registry.contracts.constraints import (
     Constraints,
     compile_constraints,
 )
+from llm_schema_registry.contracts.constraints.terms import MAX_PATTERNS
 from llm_schema_registry.errors import InvalidConstraint
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind

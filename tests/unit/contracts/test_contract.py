@@ -10,7 +10,7 @@ import fastavro
 import pytest
 
 from llm_schema_registry.contracts.contract import Contract, Terms, Validation
-from llm_schema_registry.contracts.policies import Policy, Requirement
+from llm_schema_registry.contracts.sensitive.policies import Policy, Requirement
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.model import Encoding, Metadata, Rule, RuleKind, RuleSet, ValidationLevel
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from contract_values import plain, record, shape_of
-from llm_schema_registry.contracts.detectors import MAX_ALL_TEXT, MAX_PARTS, MAX_TEXT, MAX_TEXTS, Detectors
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.pii_shapes import MAX_CANDIDATES, PII_SHAPES, may_hold_pii
+from llm_schema_registry.contracts.sensitive.detectors import MAX_ALL_TEXT, MAX_PARTS, MAX_TEXT, MAX_TEXTS, Detectors
+from llm_schema_registry.contracts.sensitive.pii_shapes import MAX_CANDIDATES, PII_SHAPES, may_hold_pii
 from llm_schema_registry.formats.shape import Shape
 from llm_schema_registry.model import Metadata, ValidationLevel, Violation, ViolationKind, ViolationSource
 

@@ -10,8 +10,8 @@ import pytest
 
 from llm_schema_registry.contracts.contract import Contract, Terms
 from llm_schema_registry.contracts.fields import FieldTags, json_path
-from llm_schema_registry.contracts.policies import Policy, Requirement
-from llm_schema_registry.contracts.tagged import TaggedFields
+from llm_schema_registry.contracts.sensitive.policies import Policy, Requirement
+from llm_schema_registry.contracts.sensitive.tagged import TaggedFields
 from llm_schema_registry.formats.protobuf import ProtobufFormat
 from llm_schema_registry.formats.protobuf.payload import ProtobufPayloads
 from llm_schema_registry.model import Encoding, Metadata, Rule, RuleKind, RuleSet, Violation, ViolationKind

@@ -10,7 +10,16 @@ import pytest
 
 from contract_values import MOMENT, record, shape_of
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.masking import CUT, MASK, MAX_BYTES, MAX_TEXT, Masker, hide, mask_keys, mask_pii
+from llm_schema_registry.contracts.sensitive.masking import (
+    CUT,
+    MASK,
+    MAX_BYTES,
+    MAX_TEXT,
+    Masker,
+    hide,
+    mask_keys,
+    mask_pii,
+)
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind
 from llm_schema_registry.model import Metadata, Violation, ViolationKind
 

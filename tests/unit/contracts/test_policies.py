@@ -9,7 +9,7 @@ import pytest
 
 from contract_values import plain, record
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.policies import (
+from llm_schema_registry.contracts.sensitive.policies import (
     MAX_NAME,
     Policy,
     Protections,

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from llm_schema_registry.contracts.reference_data import DataSet, read_data_set
+from llm_schema_registry.contracts.cel.reference_data import DataSet, read_data_set
 from llm_schema_registry.errors import InvalidDocument
 
 

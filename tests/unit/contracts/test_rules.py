@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from llm_schema_registry.contracts.rules import check_rule_set
+from llm_schema_registry.contracts.rules.check import check_rule_set
 from llm_schema_registry.errors import InvalidRuleSet
 from llm_schema_registry.model import Rule, RuleKind, RuleMode, RulePhase, RuleSet
 

@@ -13,7 +13,7 @@ import pytest
 from google.protobuf.message import Message
 
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.rule_run import MAX_RULES, Rules, compile_rules
+from llm_schema_registry.contracts.rules.run import MAX_RULES, Rules, compile_rules
 from llm_schema_registry.errors import InvalidRuleSet
 from llm_schema_registry.formats import FORMATS
 from llm_schema_registry.formats.base import Payloads

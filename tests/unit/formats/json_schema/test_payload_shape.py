@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llm_schema_registry.contracts.fields import FieldTags
-from llm_schema_registry.contracts.masking import Masker
+from llm_schema_registry.contracts.sensitive.masking import Masker
 from llm_schema_registry.formats.base import ResolvedReference
 from llm_schema_registry.formats.json_schema import JsonSchemaFormat
 from llm_schema_registry.formats.json_schema.outline import MAX_FIELDS

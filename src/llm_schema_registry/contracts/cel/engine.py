@@ -1,6 +1,6 @@
 """The CEL engine behind one door: expressions are checked, compiled, bound to values and evaluated.
 
-Refuses to know rules and schemas, and to bound what an expression costs (`cel_cost`). The only file that names an
+Refuses to know rules and schemas, and to bound what an expression costs (`cel.cost`). The only file that names an
 engine; its two ways to tell an error, a value and an exception, become one here.
 """
 

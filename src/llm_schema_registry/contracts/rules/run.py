@@ -17,15 +17,15 @@ import msgspec
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from llm_schema_registry.contracts.cel import Binding, Environment, NotEvaluated
-from llm_schema_registry.contracts.cel_ast import conjunction
-from llm_schema_registry.contracts.cel_messages import write_message
-from llm_schema_registry.contracts.cel_values import Change, guarded, instant, inward, outward
+from llm_schema_registry.contracts.cel.ast import conjunction
+from llm_schema_registry.contracts.cel.engine import Binding, Environment, NotEvaluated
+from llm_schema_registry.contracts.cel.messages import write_message
+from llm_schema_registry.contracts.cel.reference_data import DataSet
+from llm_schema_registry.contracts.cel.values import Change, guarded, instant, inward, outward
 from llm_schema_registry.contracts.fields import FieldTags, json_path
-from llm_schema_registry.contracts.reference_data import DataSet
-from llm_schema_registry.contracts.rule_bounds import Bounds
-from llm_schema_registry.contracts.rule_compile import FIELD, CompiledRule, RuleCompiler
-from llm_schema_registry.contracts.rule_fields import FieldValues, Judged
+from llm_schema_registry.contracts.rules.bounds import Bounds
+from llm_schema_registry.contracts.rules.compile import FIELD, CompiledRule, RuleCompiler
+from llm_schema_registry.contracts.rules.fields import FieldValues, Judged
 from llm_schema_registry.errors import InvalidRuleSet
 from llm_schema_registry.formats.base import Payloads
 from llm_schema_registry.model import (

@@ -1,6 +1,6 @@
 """The terms of one constraint: what its JSON object may say, which fields that fits, and the test of each term.
 
-Refuses to know where terms are kept, and the way to the fields (`contracts.constraints`).
+Refuses to know where terms are kept, and the way to the fields (`contracts.constraints.constraints`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 from google.protobuf.descriptor import FieldDescriptor
 from msgspec import UNSET, UnsetType
 
-from llm_schema_registry.contracts.constraint_checks import (
+from llm_schema_registry.contracts.constraints.checks import (
     COMPARISONS,
     TYPES,
     Check,

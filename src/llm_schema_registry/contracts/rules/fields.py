@@ -14,12 +14,12 @@ import msgspec
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from llm_schema_registry.contracts.cel import Environment, NotEvaluated
-from llm_schema_registry.contracts.cel_cost import MAX_NANOSECONDS, MAX_ROUNDS
-from llm_schema_registry.contracts.cel_messages import message_at
-from llm_schema_registry.contracts.cel_values import Change, branch_for, guarded, inward, outward
+from llm_schema_registry.contracts.cel.cost import MAX_NANOSECONDS, MAX_ROUNDS
+from llm_schema_registry.contracts.cel.engine import Environment, NotEvaluated
+from llm_schema_registry.contracts.cel.messages import message_at
+from llm_schema_registry.contracts.cel.values import Change, branch_for, guarded, inward, outward
 from llm_schema_registry.contracts.fields import FieldTags, Record, Spot
-from llm_schema_registry.contracts.rule_compile import PRIMITIVES, CompiledRule
+from llm_schema_registry.contracts.rules.compile import PRIMITIVES, CompiledRule
 from llm_schema_registry.formats.places import pointer_token
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind, walk_shapes
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from llm_schema_registry.contracts.constraint_checks import Check
-from llm_schema_registry.contracts.constraint_terms import ConstraintTerms, Target, checks_of, default_of, parse_terms
+from llm_schema_registry.contracts.constraints.checks import Check
+from llm_schema_registry.contracts.constraints.terms import ConstraintTerms, Target, checks_of, default_of, parse_terms
 from llm_schema_registry.contracts.fields import FieldPaths, Spot, json_path, name_matcher
 from llm_schema_registry.contracts.jsonable import key_text, shown
 from llm_schema_registry.contracts.text_formats import Test

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from llm_schema_registry.contracts.cel import Function
+from llm_schema_registry.contracts.cel.engine import Function
 from llm_schema_registry.errors import InvalidDocument
 from llm_schema_registry.model import RuleSet
 

@@ -1,7 +1,7 @@
 """Personal data and secrets in fields that have no tag to say so: warnings, never with the thing itself.
 
-Refuses to look into fields that are tagged as sensitive (`contracts.policies` checks those), and to know the shapes
-of such data (`contracts.pii_shapes`).
+Refuses to look into fields that are tagged as sensitive (`contracts.sensitive.policies` checks those), and to know the
+shapes of such data (`contracts.sensitive.pii_shapes`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import cast
 
 from llm_schema_registry.contracts.fields import FieldTags, json_path
 from llm_schema_registry.contracts.jsonable import key_text
-from llm_schema_registry.contracts.pii_shapes import find_pii, may_hold_pii
-from llm_schema_registry.contracts.tagged import Part, TaggedFields
+from llm_schema_registry.contracts.sensitive.pii_shapes import find_pii, may_hold_pii
+from llm_schema_registry.contracts.sensitive.tagged import Part, TaggedFields
 from llm_schema_registry.formats.places import pointer_token
 from llm_schema_registry.formats.shape import Shape, ShapeKind
 from llm_schema_registry.model import Encoding, ValidationLevel, Violation, ViolationKind, ViolationSource

@@ -1,6 +1,6 @@
 """The tests of constraints: whether a plain value is in a range, of a length, among some values.
 
-Refuses to know fields, and to doubt the numbers that it is given (`contracts.constraint_terms` does).
+Refuses to know fields, and to doubt the numbers that it is given (`contracts.constraints.terms` does).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-from llm_schema_registry.contracts.decimals import is_decimal, plain
+from llm_schema_registry.contracts.cel.decimals import is_decimal, plain
 
 MAX_PRECISION = 100
 _CLAUSE = re.compile(r"%(?:%|(?:\.(\d*))?(.))", re.DOTALL)

@@ -12,8 +12,8 @@ import msgspec
 
 from llm_schema_registry.contracts.fields import FieldTags
 from llm_schema_registry.contracts.jsonable import key_text, scalar_to_jsonable
-from llm_schema_registry.contracts.pii_shapes import find_pii, may_hold_pii
-from llm_schema_registry.contracts.tagged import Part, TaggedFields
+from llm_schema_registry.contracts.sensitive.pii_shapes import find_pii, may_hold_pii
+from llm_schema_registry.contracts.sensitive.tagged import Part, TaggedFields
 from llm_schema_registry.formats.places import token_name
 from llm_schema_registry.formats.shape import Shape
 from llm_schema_registry.model import Violation, ViolationKind

@@ -15,8 +15,8 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from llm_schema_registry.contracts.cel import Function
-from llm_schema_registry.contracts.cel_ast import DECIMAL, DIFFERENT, EQUAL
+from llm_schema_registry.contracts.cel.ast import DECIMAL, DIFFERENT, EQUAL
+from llm_schema_registry.contracts.cel.engine import Function
 
 MAX_DIGITS = 1000
 """The widest number; also how far an exponent may be from zero. Columns of databases end at 38 digits, or 76."""

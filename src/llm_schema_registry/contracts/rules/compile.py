@@ -11,19 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from llm_schema_registry.contracts.cel import Environment, NotCompiled, NotEvaluated, Program
-from llm_schema_registry.contracts.cel_ast import Tree
-from llm_schema_registry.contracts.cel_cost import (
+from llm_schema_registry.contracts.cel.ast import Tree
+from llm_schema_registry.contracts.cel.cost import (
     SMALLEST_PAYLOAD,
     Estimate,
     costs_by_bits,
     largest_payload,
 )
-from llm_schema_registry.contracts.cel_types import Declared, declare, type_name
+from llm_schema_registry.contracts.cel.engine import Environment, NotCompiled, NotEvaluated, Program
+from llm_schema_registry.contracts.cel.functions import COMPARISONS, FUNCTIONS
+from llm_schema_registry.contracts.cel.reference_data import CATALOG_FUNCTIONS, DataSet, catalog_functions
+from llm_schema_registry.contracts.cel.types import Declared, declare, type_name
 from llm_schema_registry.contracts.fields import FieldPaths, FieldTags
-from llm_schema_registry.contracts.functions import COMPARISONS, FUNCTIONS
-from llm_schema_registry.contracts.reference_data import CATALOG_FUNCTIONS, DataSet, catalog_functions
-from llm_schema_registry.contracts.rule_wording import Wording, did_you_mean
+from llm_schema_registry.contracts.rules.wording import Wording, did_you_mean
 from llm_schema_registry.errors import InvalidRuleSet
 from llm_schema_registry.formats.shape import Shape, ShapeField, ShapeKind, walk_shapes
 from llm_schema_registry.model import Rule, RuleKind, RuleMode, ValidationLevel

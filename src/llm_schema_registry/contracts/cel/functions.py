@@ -14,9 +14,9 @@ from ipaddress import IPv4Address, IPv6Address
 from itertools import permutations
 from urllib.parse import urlsplit
 
-from llm_schema_registry.contracts.cel import Function
-from llm_schema_registry.contracts.decimals import DECIMAL_FUNCTIONS
-from llm_schema_registry.contracts.printf import format_text
+from llm_schema_registry.contracts.cel.decimals import DECIMAL_FUNCTIONS
+from llm_schema_registry.contracts.cel.engine import Function
+from llm_schema_registry.contracts.cel.printf import format_text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_LABEL = 63

@@ -16,7 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.wrappers_pb2 import BytesValue, StringValue, UInt64Value
 
-from llm_schema_registry.contracts.decimals import is_decimal, to_decimal, to_message
+from llm_schema_registry.contracts.cel.decimals import is_decimal, to_decimal, to_message
 from llm_schema_registry.contracts.fields import branches_of
 from llm_schema_registry.formats.shape import Logical, Shape, ShapeKind
 

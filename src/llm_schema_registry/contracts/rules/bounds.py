@@ -1,6 +1,6 @@
 """Which payloads the rules of a rule set can be run on within a second, all together.
 
-Refuses to say what a single expression costs (`cel_cost`).
+Refuses to say what a single expression costs (`cel.cost`).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
-from llm_schema_registry.contracts.cel_cost import LARGEST_PAYLOAD, SMALLEST_PAYLOAD, fits, largest_payload
-from llm_schema_registry.contracts.rule_compile import CompiledRule
+from llm_schema_registry.contracts.cel.cost import LARGEST_PAYLOAD, SMALLEST_PAYLOAD, fits, largest_payload
+from llm_schema_registry.contracts.rules.compile import CompiledRule
 from llm_schema_registry.errors import InvalidRuleSet
 
 MAX_LENGTH_TOGETHER = 65_536

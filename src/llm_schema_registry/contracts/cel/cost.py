@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
-from llm_schema_registry.contracts.cel_ast import Comprehension, Kind, Node, Tree, parts
-from llm_schema_registry.contracts.decimals import MAX_DIGITS
-from llm_schema_registry.contracts.printf import MAX_PRECISION
+from llm_schema_registry.contracts.cel.ast import Comprehension, Kind, Node, Tree, parts
+from llm_schema_registry.contracts.cel.decimals import MAX_DIGITS
+from llm_schema_registry.contracts.cel.printf import MAX_PRECISION
 
 MAX_ROUNDS = 10_000
 """The engine's own limit, over all loops of an expression together."""

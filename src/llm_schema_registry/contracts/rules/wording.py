@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from itertools import islice
 
-from llm_schema_registry.contracts.cel import Problem
+from llm_schema_registry.contracts.cel.engine import Problem
 from llm_schema_registry.formats.shape import Shape
 
 _MAX_NAMES = 1_000

@@ -16,9 +16,9 @@ from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 
-from llm_schema_registry.contracts.cel import Function
-from llm_schema_registry.contracts.cel_ast import DECIMAL
-from llm_schema_registry.contracts.decimals import decimal_file
+from llm_schema_registry.contracts.cel.ast import DECIMAL
+from llm_schema_registry.contracts.cel.decimals import decimal_file
+from llm_schema_registry.contracts.cel.engine import Function
 from llm_schema_registry.formats.shape import Logical, Shape, ShapeKind, walk_shapes
 
 MAX_FIELDS = 20_000

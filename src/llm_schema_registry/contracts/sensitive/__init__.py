@@ -1,0 +1,1 @@
+"""Sensitive fields: governance policies, personal data in untagged text, and masking (FR-6.2)."""
