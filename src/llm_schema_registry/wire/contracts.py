@@ -77,7 +77,10 @@ class DataSetRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class PolicyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the fields with a tag must be protected in every schema whose subject begins so."""
+    """How the fields with a tag must be protected in every schema whose subject begins so.
+
+    A subject of another context than the default one begins with `:.context:`.
+    """
 
     subject_prefix: str
     tag: str
