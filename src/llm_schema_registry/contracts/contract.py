@@ -123,7 +123,7 @@ class Contract:
         if self._looks_inside or detectors is not None:
             plain = payloads.plain(value)
             filled = self._constraints.fill(plain)
-            is_filled = filled != plain
+            is_filled = filled is not plain and filled != plain
             if is_filled:
                 value = payloads.restore(filled)
             found.extend(self._constraints.check(filled, limit))

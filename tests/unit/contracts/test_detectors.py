@@ -164,9 +164,25 @@ def test_repetition_takes_linear_time(piece: str) -> None:
         (b"12:30:59", False),
         (b"2001:db8::1", True),
         (b"1 2 3 4", True),
+        (b"0af7651916cd43dd8448eb211c80319c", False),
+        (b"0af7651916cd 5551234", True),
+        (b"0af7651916 5551234", True),
+        (b"phone7651916", True),
+        (b"a7651916", True),
+        (b"7651916cd", True),
+        (b"ab1234567" * 64, True),
+        (b"ab1234567" * 63, False),
         (b"1-2-3", False),
         (b"sk-", True),
     ],
 )
 def test_a_closer_look_is_taken_only_at_what_may_hold_something(data: bytes, is_suspicious: bool) -> None:
     assert may_hold_pii(data) == is_suspicious
+
+
+def test_what_looks_suspicious_and_is_not_is_let_go_in_texts_of_any_length() -> None:
+    model = "claude-sonnet-4-5-20250929"
+    for more in ("", "x" * 20_000):
+        shape = record(model="STRING", more="STRING", mail="STRING")
+        assert found(shape, {"model": model, "more": more}) == []
+        assert found(shape, {"model": model, "more": more, "mail": EMAIL}) == ["/mail"]

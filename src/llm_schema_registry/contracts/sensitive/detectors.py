@@ -65,7 +65,11 @@ class Detectors:
     def _found(self, plain: object) -> Iterator[tuple[str, str, str, str]]:
         """Yield path, schema path, what was found and its text."""
         # Most events hold nothing, and that is seen at once, without knowing what field a text is in.
-        if not may_hold_pii(_bytes_of("\n".join(_all_texts(plain, [])))):
+        texts = _all_texts(plain, [])
+        whole = "\n".join(texts)
+        if not may_hold_pii(_bytes_of(whole)):
+            return
+        if len(whole) <= MAX_TEXT and not any(map(_holds_pii, texts)):
             return
         left = MAX_ALL_TEXT
         for path, schema_path, text in islice(self._texts(plain), MAX_TEXTS):
@@ -114,6 +118,10 @@ class Detectors:
 def may_find(encoding: Encoding, data: bytes) -> bool:
     """Whether it is worth looking into a payload, by its bytes: in binary ones texts stand as they are."""
     return encoding is not Encoding.BINARY or may_hold_pii(data)
+
+
+def _holds_pii(text: str) -> bool:
+    return may_hold_pii(_bytes_of(text)) and bool(find_pii(text))
 
 
 def _bytes_of(text: str) -> bytes:

@@ -45,11 +45,27 @@ def may_hold_pii(data: bytes) -> bool:
     written with what may stand between them; an address of IPv6 has colons.
     """
     return (
-        _SEVEN_DIGITS in data.translate(_DIGITS_TO_ZERO)
+        _has_digits(data)
         or _MARKS.search(data) is not None
         or (b"@" in data and (_has_at(data) or _ADDRESS.search(data) is not None))
         or (data.count(b":") >= 2 and _GROUP_OF_IPV6.search(data) is not None)
     )
+
+
+def _has_digits(data: bytes) -> bool:
+    """Whether seven digits stand close together other than inside an id of hexadecimal digits."""
+    zeros = data.translate(_DIGITS_TO_ZERO)
+    at = zeros.find(_SEVEN_DIGITS)
+    for _ in range(_MANY):
+        if at < 0:
+            return False
+        end = at + len(_SEVEN_DIGITS)
+        while zeros[end : end + 1] == b"0":
+            end += 1
+        if not (_IN_AN_ID.fullmatch(data[max(at - 2, 0) : at]) and data[at:end].isdigit()):
+            return True
+        at = zeros.find(_SEVEN_DIGITS, end)
+    return True
 
 
 def _has_at(data: bytes) -> bool:
@@ -83,6 +99,7 @@ def _has(*parts: str, least: int = 0) -> Callable[[str], bool]:
 
 _SEVEN_DIGITS = b"0000000"
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789 ().-", b"0" * 14)
+_IN_AN_ID = re.compile(b"[0-9a-f][a-f]")
 _MARKS = re.compile(
     b"-----BEGIN |eyJ|sk-|AIza|A[KS]IA|gh[opsru]_|github_pat_|g(?:lpat-|sk_)|hf_|k_(?:live|test)_|npm_|pypi-|xox"
 )
