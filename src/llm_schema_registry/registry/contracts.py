@@ -55,7 +55,6 @@ async def govern(
     levels = [
         (await load_scopes(reader, subject)).config(call.policy.default_level).validation_level for subject in subjects
     ]
-    policies = {policy.name: policy for subject in subjects for policy in await _policies(reader, subject)}
     content = schema.content
     references = (await resolve(reader, schema.context, content.references)).resolved
     return Governed(
@@ -65,7 +64,7 @@ async def govern(
         parsed=await call.engines.parse(content.schema_type, content.text, references),
         references=references,
         level=min(levels, key=_SEVERITY.index),
-        policies=tuple(policies[name] for name in sorted(policies)),
+        policies=await _policies(reader, subjects),
         data=await _data(reader, content.rule_set),
     )
 
@@ -106,7 +105,7 @@ async def check_content(
     PolicyNotMet.
     """
     rule_set = None if config.validate_rules is False else content.rule_set
-    policies = await _policies(reader, subject)
+    policies = await _policies(reader, [subject])
     if not policies and not has_terms(content.metadata, rule_set):
         return
     data = await _data(reader, rule_set)
@@ -114,13 +113,15 @@ async def check_content(
     messages = fmt.messages(parsed)[:MAX_MESSAGES]
 
     def check() -> None:
+        of_messages: Iterable[Payloads] = _payloads_of(fmt, parsed, messages)
         if policies:
+            of_messages = list(of_messages)
             terms = _terms(content, content.rule_set, None, policies, ())
-            for payloads in _payloads_of(fmt, parsed, messages):
+            for payloads in of_messages:
                 require_policies(payloads.shape, terms)
         terms = _terms(content, rule_set, None, (), data)
         refusal: InvalidRuleSet | InvalidConstraint | None = None
-        for payloads in _payloads_of(fmt, parsed, messages):
+        for payloads in of_messages:
             try:
                 Contract(payloads, terms)
             except (InvalidRuleSet, InvalidConstraint) as refused:
@@ -148,10 +149,11 @@ def _payloads_of(fmt: Format, parsed: Parsed, messages: Iterable[str]) -> Iterat
             yield fmt.payloads(parsed, message)
 
 
-async def _policies(reader: Reader, subject: Subject) -> tuple[Document, ...]:
-    """Return the policies that hold for a subject, by name."""
+async def _policies(reader: Reader, subjects: Sequence[Subject]) -> tuple[Document, ...]:
+    """Return the policies that hold for any of some subjects, by name."""
     policies = await reader.list_documents(DocumentKind.POLICY)
-    return tuple(each for each in policies if str(subject).startswith(_policy(each).subject_prefix))
+    names = [str(subject) for subject in subjects]
+    return tuple(each for each in policies if any(name.startswith(_policy(each).subject_prefix) for name in names))
 
 
 async def _data(reader: Reader, rule_set: RuleSet | None) -> tuple[Document, ...]:
